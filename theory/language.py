@@ -1,0 +1,207 @@
+"""The text language: `parse("I(X;Z) <= I(X;Y) given X -> Y -> Z")` gives the same data as Python's constructors.
+
+    statement  = comparison [ "given" condition { ("," | ";") condition } ]
+    comparison = expr ( "=" | "<=" | ">=" ) expr
+    expr       = sums of rational multiples of H(A,B|C), I(A;B|C), I(A;B;C|D), log|A|, and 0
+    condition  = A -> B -> C ...  |  A _||_ B | C  |  A = f(B,C)  |  comparison
+    diagram    = declarations "|-" term "=" term, as in  k: X -> Y; det f: X -> Y |- k >> copy[Y] = copy[X] >> k @ k
+
+An information statement is about a law `p` of its variables, in the order in which the text first names them. The
+text is data: nothing in it is evaluated as code. Errors carry line and column, and say what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from lark import Lark, Token, Transformer, Tree, UnexpectedInput
+from lark.exceptions import VisitError
+from lark.lexer import Lexer
+
+from .lexing import LanguageError, tokenize
+from .reading import DiagramReader, InformationReader, place
+from .statements import Statement
+
+__all__ = ["LanguageError", "parse"]
+
+_INFORMATION = """
+information: relation [GIVEN condition (SEPARATOR condition)*]
+relation: sum (EQUAL | ATMOST | ATLEAST) sum
+?condition: relation | chain | independence | determination
+chain: group (ARROW group)+
+independence: group INDEPENDENT group [_BAR group]
+determination: group EQUAL (NAME | ENTROPY | INFORMATION) LPAR group _RPAR
+group: NAME (_COMMA NAME)* | LPAR NAME (_COMMA NAME)* _RPAR
+sum: product ((PLUS | MINUS) product)*
+product: factor ((STAR | SLASH) factor | quantity)*
+?factor: NUMBER | quantity | negative
+negative: MINUS factor
+?quantity: entropy | mutual | log_of_size | bracket
+entropy: ENTROPY LPAR group [_BAR group] _RPAR
+mutual: INFORMATION LPAR group (_SEMICOLON group)+ [_BAR group] _RPAR
+log_of_size: LOG _BAR NAME _BAR
+bracket: LPAR sum _RPAR
+"""
+_DIAGRAM = """
+diagram: [declaration (SEPARATOR declaration)*] TURNSTILE sequence EQUAL sequence
+declaration: [DET] NAME _COLON kind ARROW kind
+kind: (NAME | NUMBER) (STAR (NAME | NUMBER))*
+sequence: row (THEN row)*
+row: (NAME | structure | inner) (BESIDE (NAME | structure | inner))*
+inner: LPAR sequence _RPAR
+structure: STRUCTURE _LBRACKET kind (_COMMA kind)* _RBRACKET
+"""
+_TERMINALS = """
+%declare GIVEN SEPARATOR EQUAL ATMOST ATLEAST ARROW INDEPENDENT _BAR NAME ENTROPY INFORMATION LOG NUMBER LPAR _RPAR
+%declare _COMMA _SEMICOLON PLUS MINUS STAR SLASH TURNSTILE DET _COLON THEN BESIDE STRUCTURE _LBRACKET _RBRACKET
+"""
+_GRAMMARS = {"information": _INFORMATION, "diagram": _DIAGRAM}
+
+# What a token is in words; a set of several is said by one phrase, the first that fits.
+_PHRASES: tuple[tuple[frozenset[str], str], ...] = tuple(
+    (frozenset(kinds.split()), words)
+    for kinds, words in (
+        ("NAME LPAR ENTROPY INFORMATION LOG NUMBER MINUS", "a condition (X -> Y -> Z, X _||_ Y, X = f(Y) or <=)"),
+        ("LPAR ENTROPY INFORMATION LOG NUMBER MINUS", "a quantity such as 2*H(X), I(X;Y|Z) or log|X|, or 0"),
+        ("NAME ENTROPY INFORMATION", "the name of a function"),
+        ("LPAR ENTROPY INFORMATION LOG", ""),  # a number may touch a quantity; after anything else it only misleads
+        ("PLUS MINUS STAR SLASH", "an operator (+ - * /)"),
+        ("EQUAL ATMOST ATLEAST", "a comparison (= <= >=)"),
+        ("NAME STRUCTURE LPAR", "a box, id[X], copy[X], discard[X], swap[X,Y] or '('"),
+        ("NAME DET TURNSTILE", "a declaration such as k: X -> Y, or '|-'"),
+        ("NAME DET", "a declaration such as k: X -> Y"),
+        ("NAME NUMBER", "an object's name, or 1 for the unit"),
+        ("NAME LPAR", "a variable name, or a list of them in brackets"),
+    )
+)
+_WORDS = {
+    "NAME": "a name",
+    "GIVEN": "'given'",
+    "SEPARATOR": "',' or ';'",
+    "EQUAL": "'='",
+    "ARROW": "'->'",
+    "INDEPENDENT": "'_||_'",
+    "_BAR": "'|'",
+    "LPAR": "'('",
+    "_RPAR": "')'",
+    "_COMMA": "','",
+    "_SEMICOLON": "';'",
+    "STAR": "'*'",
+    "TURNSTILE": "'|-'",
+    "_COLON": "':'",
+    "THEN": "'>>'",
+    "BESIDE": "'@'",
+    "_LBRACKET": "'['",
+    "_RBRACKET": "']'",
+    "$END": "the end of the statement",
+}
+
+
+def parse(text: str) -> Statement:
+    """The statement that a text in the information form or the diagram form says.
+
+    Raises LanguageError, with line and column, when the text is not one: a typo, an undeclared box, two terms that
+    do not fit, a limit passed (64 KiB, brackets 200 deep, 1,000 digits a number, 10,000 terms).
+    """
+    tokens = tokenize(text)
+    kinds = [token.type for token in tokens]
+    reader: Transformer[Token, Statement]
+    if "TURNSTILE" in kinds:
+        _refuse_laws(text, tokens, kinds.index("TURNSTILE"))
+        start, reader = "diagram", DiagramReader(text)
+    else:
+        start, reader = "information", InformationReader(text, _variables(tokens))
+    try:
+        return reader.transform(_tree(text, tokens, start))
+    except VisitError as wrapped:
+        raise wrapped.orig_exc from None
+
+
+class _Given(Lexer):
+    """Stands where lark wants a lexer; the tokens are made by `tokenize`."""
+
+    def __init__(self, conf: object) -> None:
+        pass
+
+    def lex(self, data: list[Token]) -> Iterator[Token]:  # type: ignore[override]
+        return iter(data)
+
+
+@cache
+def _parser(start: str) -> Lark:
+    """The parser of a form; making one takes about 20 ms, so only the one in use is made."""
+    return Lark(_GRAMMARS[start] + _TERMINALS, parser="lalr", lexer=_Given, start=start)
+
+
+def _tree(text: str, tokens: list[Token], start: str) -> Tree[Token]:
+    parser = _parser(start).parse_interactive()
+    everything = (*tokens, Token("$END", "", len(text.rstrip())))
+    for count, token in enumerate(everything):
+        try:
+            result = parser.feed_token(token)
+        except UnexpectedInput:
+            accepted = _accepted(start, everything[:count])
+            raise LanguageError(
+                text, place(token), _problem(text, token, tokens, accepted), _expected(accepted)
+            ) from None
+    tree: Tree[Token] = result
+    return tree
+
+
+def _accepted(start: str, tokens: tuple[Token, ...]) -> set[str]:
+    """What may follow some tokens. A parser that met an error has already moved on, so this asks a fresh one."""
+    parser = _parser(start).parse_interactive()
+    for token in tokens:
+        parser.feed_token(token)
+    return set(parser.accepts())  # type: ignore[no-untyped-call]
+
+
+def _problem(text: str, token: Token, tokens: list[Token], accepted: set[str]) -> str:
+    if token.type == "$END":
+        opened: list[Token] = []
+        for other in tokens:
+            if other.type in ("LPAR", "_LBRACKET"):
+                opened.append(other)
+            elif other.type in ("_RPAR", "_RBRACKET") and opened:
+                opened.pop()
+        if opened and accepted & {"_RPAR", "_RBRACKET"}:
+            return f"the statement ends inside the bracket opened in column {_column(text, opened[-1])}"
+        return "the statement ends too early" if tokens else "the statement is empty"
+    if token.type in ("GIVEN", "LOG", "DET") and "NAME" in accepted:
+        return f"{token.value!r} is a reserved word, not a name"
+    if token.type == "CARET":
+        return "unexpected '^': this form has no exponents"
+    value = token.value if len(token.value) <= 30 else token.value[:27] + "..."
+    return f"unexpected {value!r}"
+
+
+def _column(text: str, token: Token) -> int:
+    return place(token) - text.rfind("\n", 0, place(token))
+
+
+def _expected(accepted: set[str]) -> str:
+    """What was expected, in words."""
+    left, said = set(accepted), []
+    for kinds, words in _PHRASES:
+        if kinds <= left:
+            left -= kinds
+            said += [words] if words else []
+    if "NAME" in left and left <= {"NAME", "LPAR"}:
+        said.append("a variable name")
+        left -= {"NAME"}
+    said += [word for kind, word in _WORDS.items() if kind in left]
+    return " or ".join((", ".join(said[:-1]), said[-1])) if len(said) > 1 else "".join(said)
+
+
+def _refuse_laws(text: str, tokens: list[Token], end: int) -> None:
+    """The third form of the language declares laws, as in `p, q: law |- ...`."""
+    for colon, word, after in zip(tokens, tokens[1:end], tokens[2:]):
+        if colon.type == "_COLON" and word == "law" and after.type != "ARROW":
+            raise LanguageError(text, place(word), "statements about laws (p, q: law |- ...) are not read yet")
+
+
+def _variables(tokens: list[Token]) -> tuple[str, ...]:
+    """Names in order of first appearance; a name before a bracket is a function's."""
+    after = [*(token.type for token in tokens[1:]), ""]
+    return tuple(dict.fromkeys(str(t) for t, then in zip(tokens, after) if t.type == "NAME" and then != "LPAR"))

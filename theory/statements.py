@@ -1,0 +1,171 @@
+"""A statement: what engines see of a claim. Canonical data, hashed; no prose, no source, no expectation.
+
+The canonical form of a node is a JSON list: its class name, then its fields in order. Rationals are strings, types
+and letters lists of names. Two statements are the same exactly when their canonical forms are; certificates carry
+the form and its SHA-256 (docs/certificates.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from .expressions import (
+    DivergenceOf,
+    Entropy,
+    Entry,
+    Expr,
+    Head,
+    Information,
+    LessEq,
+    Letter,
+    Relation,
+    Sum,
+    children,
+    walk,
+)
+from .terms import Box, CompositionError, Object, Term, signature, wire_names
+
+
+def encode(node: Any) -> Any:
+    """The canonical JSON data of a node of the statement language."""
+    if isinstance(node, Object):
+        return node.name
+    if isinstance(node, Fraction):
+        return str(node)
+    if isinstance(node, tuple):
+        return [encode(part) for part in node]
+    if is_dataclass(node):
+        return [type(node).__name__, *(encode(getattr(node, field.name)) for field in fields(node))]
+    if node is None or isinstance(node, str | bool):
+        return node
+    raise TypeError(f"{node!r} ({type(node).__name__}) is not part of the statement language")
+
+
+def canonical_json(data: Any) -> str:
+    """The one text of canonical data: no spaces, ASCII only."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`holds` for every interpretation of its boxes, heads, points and free letters that satisfies `given`.
+
+    `about` is the state whose wires the quantities H and I speak of. Raises CompositionError (a TypeError) or
+    ValueError when the parts do not fit together.
+    """
+
+    holds: Relation
+    about: Term | None = None
+    given: tuple[Relation, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.about is not None and self.about.dom:
+            raise CompositionError(f"a statement is about a state; this is {signature(self.about)}")
+        for relation in (self.holds, *self.given):
+            _check_sides(relation)
+        _check_names(self)
+
+    @cached_property
+    def canonical(self) -> Any:
+        """The canonical form: ["Statement", holds, about, given]."""
+        return encode(self)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the canonical text, in hexadecimal."""
+        return hashlib.sha256(canonical_json(self.canonical).encode("ascii")).hexdigest()
+
+    @cached_property
+    def boxes(self) -> tuple[Box, ...]:
+        """The boxes, each once, in order of appearance."""
+        return tuple(dict.fromkeys(node for node in walk(self) if isinstance(node, Box)))
+
+    @cached_property
+    def heads(self) -> tuple[Head, ...]:
+        """The softmax heads, each once, in order of appearance."""
+        return tuple(dict.fromkeys(node for node in walk(self) if isinstance(node, Head)))
+
+    @cached_property
+    def objects(self) -> tuple[Object, ...]:
+        """The alphabets, each once, in order of appearance."""
+        return tuple(dict.fromkeys(node for node in walk(self) if isinstance(node, Object)))
+
+    @cached_property
+    def is_diagram(self) -> bool:
+        """Whether it equates two morphisms."""
+        return isinstance(self.holds.left, Term)
+
+    @cached_property
+    def is_information(self) -> bool:
+        """Whether it speaks of H, I and log-sizes only, in linear combinations (engines still check the latter)."""
+        relations = (self.holds, *self.given)
+        nodes = [node for relation in relations for side in (relation.left, relation.right) for node in walk(side)]
+        return any(isinstance(node, Entropy | Information) for node in nodes) and not any(
+            isinstance(node, Entry | DivergenceOf | Term) for node in nodes
+        )
+
+    def free_letters(self) -> tuple[Letter, ...]:
+        """Letters that no sum binds: the statement holds for each of them."""
+        return tuple(dict.fromkeys(x for r in (self.holds, *self.given) for s in (r.left, r.right) for x in free(s)))
+
+    def sympy(self) -> Any:
+        """The statement as a sympy relation between indexed sums with symbolic sizes; the way into sympy."""
+        from .symbolic import to_sympy
+
+        return to_sympy(self)
+
+    def latex(self) -> str:
+        """The statement, hypotheses included, as LaTeX."""
+        from .symbolic import latex
+
+        return latex(self)
+
+    def __str__(self) -> str:
+        from .printing import show
+
+        return show(self)
+
+
+def free(node: Any) -> tuple[Letter, ...]:
+    """The free letters of an expression, in order of appearance."""
+    if isinstance(node, Letter):
+        return (node,)
+    if isinstance(node, Sum):
+        return tuple(letter for letter in free(node.body) if letter != node.letter)
+    return tuple(letter for child in children(node) for letter in free(child))
+
+
+def _check_sides(relation: Relation) -> None:
+    left, right = relation.left, relation.right
+    if isinstance(left, Term) != isinstance(right, Term):
+        raise TypeError("a relation needs two expressions or two terms, not one of each")
+    if isinstance(left, Term) and isinstance(right, Term):
+        if isinstance(relation, LessEq):
+            raise TypeError("terms are equal or not; they have no order")
+        if (left.dom, left.cod) != (right.dom, right.cod):
+            raise CompositionError(f"the two sides differ in type: {signature(left)} and {signature(right)}")
+    elif not (isinstance(left, Expr) and isinstance(right, Expr)):
+        raise TypeError(f"a relation holds between expressions; got {left!r} and {right!r}")
+
+
+def _check_names(statement: Statement) -> None:
+    """One name, one box; every variable a wire; quantities of wires only with a diagram."""
+    known: dict[str, Box] = {}
+    names = wire_names(statement.about.cod) if statement.about is not None else ()
+    wires = frozenset(names)
+    for node in walk(statement):
+        if isinstance(node, Box):
+            if known.setdefault(node.name, node) != node:
+                raise ValueError(
+                    f"the name {node.name!r} stands for two boxes, {signature(known[node.name])} and {signature(node)}"
+                )
+        elif isinstance(node, Entropy | Information):
+            groups = (node.of,) if isinstance(node, Entropy) else node.groups
+            for variable in (v for group in (*groups, node.given) for v in group):
+                if variable not in wires:
+                    raise ValueError(f"{variable!r} is not a wire of the diagram; its wires are {', '.join(names)}")

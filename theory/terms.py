@@ -1,0 +1,452 @@
+"""String diagrams as data: typed terms of a free Markov category, and the normal form that decides their equality.
+
+A term is built from boxes, `id`, `copy`, `discard` and `swap` with `>>` (in sequence) and `@` (side by side).
+It denotes a morphism of every Markov category that interprets its boxes. Compiled, it is a straight-line program:
+boxes in order, each input wired to an earlier output; copying is using a wire twice, discarding is not using it.
+
+Two rules give the normal form: a box whose outputs nobody uses is dropped (causality), and equal deterministic
+boxes on equal inputs are merged (they commute with copying). Number what is left from the outputs backwards:
+two terms are equal in every Markov category exactly when their normal forms are equal.
+
+References: Fritz, "A synthetic approach to Markov kernels ..." (Adv. Math. 370, 2020); Fritz and Liang, "Free
+gs-monoidal categories and free Markov categories" (Appl. Categ. Structures 31, 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Object:
+    """An atomic type of a diagram, such as the alphabet of a token. `X * Y` is a product, `()` the unit."""
+
+    name: str
+
+    def __mul__(self, other: Object | Type) -> Type:
+        return (self, *as_type(other))
+
+    def __rmul__(self, other: Type) -> Type:
+        return (*other, self)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Type: TypeAlias = tuple[Object, ...]
+"""A product of objects; the empty tuple is the unit."""
+
+ObjectLike: TypeAlias = "Object | str | Iterable[Object | str]"
+
+
+def as_type(what: ObjectLike) -> Type:
+    """The type named by an object, a name, or several of them."""
+    if isinstance(what, Object):
+        return (what,)
+    if isinstance(what, str):
+        return (Object(what),)
+    return tuple(part if isinstance(part, Object) else Object(part) for part in what)
+
+
+def objects(names: str) -> tuple[Object, ...]:
+    """Several objects from their names: `X, Y = objects("X Y")`."""
+    return tuple(Object(name) for name in names.split())
+
+
+def show_type(kind: Type) -> str:
+    """A type in the text language: `X * Y`, or `1` for the unit."""
+    return " * ".join(part.name for part in kind) or "1"
+
+
+class CompositionError(TypeError):
+    """Two terms do not fit together; the message names both types."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A wire of a state, read as a random variable; `name` is unique among the wires of its diagram."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Term:
+    """A morphism of the free Markov category, `dom -> cod`. Subclasses are frozen data; build them with functions."""
+
+    @property
+    def dom(self) -> Type:
+        raise TypeError(f"{type(self).__name__} is not a concrete term")
+
+    @property
+    def cod(self) -> Type:
+        raise TypeError(f"{type(self).__name__} is not a concrete term")
+
+    def __rshift__(self, after: Term) -> Term:
+        return seq(self, after)
+
+    def __matmul__(self, beside: Term) -> Term:
+        return par(self, beside)
+
+    @property
+    def wires(self) -> tuple[Variable, ...]:
+        """The outputs of a state as random variables, named by their objects (`V`, then `V_2` for a second V).
+
+        Raises CompositionError when the term has inputs: only a state has a joint law.
+        """
+        if self.dom:
+            raise CompositionError(f"only a state has random variables; this term is {signature(self)}")
+        return tuple(Variable(name) for name in wire_names(self.cod))
+
+
+def wire_names(kind: Type) -> tuple[str, ...]:
+    """Distinct names for the wires of a type: the object's own name, with _2, _3 ... where it comes again."""
+    taken: set[str] = {part.name for part in kind}
+    seen: dict[str, int] = {}
+    names = []
+    for part in kind:
+        count = seen.get(part.name, 0) + 1
+        name = part.name
+        if count > 1:
+            while (name := f"{part.name}_{count}") in taken:
+                count += 1
+            taken.add(name)
+        seen[part.name] = count
+        names.append(name)
+    return tuple(names)
+
+
+@dataclass(frozen=True)
+class Box(Term):
+    """A generator. `role` says what a model supplies for it: contexts, data, encoder, head, or nothing in particular."""
+
+    name: str
+    inputs: Type
+    outputs: Type
+    deterministic: bool = False
+    role: str = ""
+
+    @property
+    def dom(self) -> Type:
+        return self.inputs
+
+    @property
+    def cod(self) -> Type:
+        return self.outputs
+
+
+@dataclass(frozen=True)
+class Id(Term):
+    """The identity on a type."""
+
+    kind: Type
+
+    @property
+    def dom(self) -> Type:
+        return self.kind
+
+    @property
+    def cod(self) -> Type:
+        return self.kind
+
+
+@dataclass(frozen=True)
+class Copy(Term):
+    """The copy X -> X * X of the comonoid on a type."""
+
+    kind: Type
+
+    @property
+    def dom(self) -> Type:
+        return self.kind
+
+    @property
+    def cod(self) -> Type:
+        return self.kind + self.kind
+
+
+@dataclass(frozen=True)
+class Discard(Term):
+    """The discard X -> 1 of the comonoid on a type."""
+
+    kind: Type
+
+    @property
+    def dom(self) -> Type:
+        return self.kind
+
+    @property
+    def cod(self) -> Type:
+        return ()
+
+
+@dataclass(frozen=True)
+class Swap(Term):
+    """The symmetry X * Y -> Y * X."""
+
+    left: Type
+    right: Type
+
+    @property
+    def dom(self) -> Type:
+        return self.left + self.right
+
+    @property
+    def cod(self) -> Type:
+        return self.right + self.left
+
+
+@dataclass(frozen=True)
+class Seq(Term):
+    """Terms in sequence, first to last. Raises CompositionError, naming both types, where two do not fit."""
+
+    parts: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        for before, after in zip(self.parts, self.parts[1:]):
+            if before.cod != after.dom:
+                raise CompositionError(
+                    f"cannot put {signature(before)} before {signature(after)}: "
+                    f"the first ends in {show_type(before.cod)}, the second starts from {show_type(after.dom)}"
+                )
+
+    @property
+    def dom(self) -> Type:
+        return self.parts[0].dom
+
+    @property
+    def cod(self) -> Type:
+        return self.parts[-1].cod
+
+
+@dataclass(frozen=True)
+class Par(Term):
+    """Terms side by side, left to right."""
+
+    parts: tuple[Term, ...]
+
+    @cached_property
+    def _dom(self) -> Type:
+        return tuple(part for term in self.parts for part in term.dom)
+
+    @cached_property
+    def _cod(self) -> Type:
+        return tuple(part for term in self.parts for part in term.cod)
+
+    @property
+    def dom(self) -> Type:
+        return self._dom
+
+    @property
+    def cod(self) -> Type:
+        return self._cod
+
+
+def signature(term: Term) -> str:
+    """What a term is and its type, in one line: `k : X -> Y`."""
+    name = term.name if isinstance(term, Box) else type(term).__name__.lower()
+    return f"{name} : {show_type(term.dom)} -> {show_type(term.cod)}"
+
+
+def kernel(name: str, dom: ObjectLike, cod: ObjectLike, *, role: str = "") -> Box:
+    """A box for a Markov kernel `dom -> cod`."""
+    return Box(name, as_type(dom), as_type(cod), False, role)
+
+
+def function(name: str, dom: ObjectLike, cod: ObjectLike, *, role: str = "") -> Box:
+    """A box declared deterministic: it commutes with copying."""
+    return Box(name, as_type(dom), as_type(cod), True, role)
+
+
+def state(name: str, cod: ObjectLike, *, role: str = "") -> Box:
+    """A box without inputs: a law on `cod`."""
+    return Box(name, (), as_type(cod), False, role)
+
+
+def id(kind: ObjectLike) -> Id:
+    """The identity on an object, a product, or () for the unit."""
+    return Id(as_type(kind))
+
+
+def copy(kind: ObjectLike) -> Copy:
+    """Copy: X -> X * X."""
+    return Copy(as_type(kind))
+
+
+def discard(kind: ObjectLike) -> Discard:
+    """Discard: X -> 1."""
+    return Discard(as_type(kind))
+
+
+def swap(left: ObjectLike, right: ObjectLike) -> Swap:
+    """Swap: X * Y -> Y * X."""
+    return Swap(as_type(left), as_type(right))
+
+
+def seq(*terms: Term) -> Term:
+    """Terms in sequence; nested sequences are flattened, so brackets do not matter."""
+    parts = tuple(part for term in terms for part in (term.parts if isinstance(term, Seq) else (term,)))
+    return parts[0] if len(parts) == 1 else Seq(parts)
+
+
+def par(*terms: Term) -> Term:
+    """Terms side by side; nested ones are flattened. Without terms: the identity on the unit."""
+    parts = tuple(part for term in terms for part in (term.parts if isinstance(term, Par) else (term,)))
+    if not parts:
+        return Id(())
+    return parts[0] if len(parts) == 1 else Par(parts)
+
+
+def keep(term: Term, indices: Sequence[int]) -> Term:
+    """The marginal of a term on the outputs `indices` (increasing); the other outputs are discarded."""
+    wanted = set(indices)
+    pattern = [Id((part,)) if i in wanted else Discard((part,)) for i, part in enumerate(term.cod)]
+    return term if len(wanted) == len(pattern) else seq(term, par(*pattern))
+
+
+def subterms(term: Term) -> Iterator[Term]:
+    """Every part of a term, itself included, left to right, without recursion."""
+    stack = [term]
+    while stack:
+        part = stack.pop()
+        yield part
+        if isinstance(part, Seq | Par):
+            stack.extend(reversed(part.parts))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One line of a straight-line program: a box reads wires and makes new ones."""
+
+    box: Box
+    reads: tuple[int, ...]
+    makes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled term. Wires 0..inputs-1 come from outside; each call makes the next numbers, in order."""
+
+    kind: Type
+    calls: tuple[Call, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def inputs(self) -> int:
+        return len(self.kind)
+
+
+def compile_term(term: Term) -> Program:
+    """The straight-line program of a term, in time linear in its size.
+
+    Calls stand in the order in which a left-to-right reading meets the boxes: a sequence first to last, a product
+    left to right. Certificates refer to this order.
+    """
+    calls: list[Call] = []
+    fresh = len(term.dom)
+    values: list[list[int]] = [list(range(fresh))]
+    todo: list[Term | list[int] | int] = [term]
+    while todo:
+        step = todo.pop()
+        if isinstance(step, list):  # the wires that the next part of a product reads
+            values.append(step)
+        elif isinstance(step, int):  # the product's parts are done: join their outputs
+            values[-step:] = [[wire for part in values[-step:] for wire in part]]
+        elif isinstance(step, Seq):
+            todo.extend(reversed(step.parts))
+        elif isinstance(step, Par):
+            wires, begin = values.pop(), 0
+            slices = []
+            for part in step.parts:
+                slices.append(wires[begin : begin + len(part.dom)])
+                begin += len(part.dom)
+            todo.append(len(step.parts))
+            for part, piece in zip(reversed(step.parts), reversed(slices)):
+                todo += [part, piece]
+        elif isinstance(step, Box):
+            makes = tuple(range(fresh, fresh + len(step.cod)))
+            fresh += len(makes)
+            calls.append(Call(step, tuple(values[-1]), makes))
+            values[-1] = list(makes)
+        else:
+            values[-1] = _structural(step, values[-1])
+    return Program(term.dom, tuple(calls), tuple(values[0]))
+
+
+def _structural(term: Term, wires: list[int]) -> list[int]:
+    if isinstance(term, Copy):
+        return wires + wires
+    if isinstance(term, Discard):
+        return []
+    if isinstance(term, Swap):
+        cut = len(term.left)
+        return wires[cut:] + wires[:cut]
+    if isinstance(term, Id):
+        return wires
+    raise TypeError(f"not a term: {term!r}")
+
+
+Reference: TypeAlias = tuple[int, int]
+"""Where a wire comes from: (box number, port); inputs are (-1, position)."""
+
+
+@dataclass(frozen=True)
+class NormalForm:
+    """The canonical program of a morphism: boxes numbered from the outputs backwards, each with its inputs."""
+
+    kind: Type
+    boxes: tuple[tuple[Box, tuple[Reference, ...]], ...]
+    outputs: tuple[Reference, ...]
+
+    def text(self) -> str:
+        """The normal form as a small program, last box first, as it was numbered."""
+
+        def name(reference: Reference) -> str:
+            number, port = reference
+            return f"in{port}" if number < 0 else f"{self.boxes[number][0].name}#{number}.{port}"
+
+        lines = [f"out = {', '.join(map(name, self.outputs)) or '()'}"]
+        lines += [
+            f"{box.name}#{number} = {box.name}({', '.join(map(name, reads))})"
+            for number, (box, reads) in enumerate(self.boxes)
+        ]
+        return "\n".join(lines)
+
+
+def normal_form(term: Term) -> NormalForm:
+    """The normal form of a term: equal normal forms are equal morphisms in every Markov category, and conversely.
+
+    Linear in the size of the term.
+    """
+    program = compile_term(term)
+    source: dict[int, Reference] = {wire: (-1, wire) for wire in range(program.inputs)}
+    merged: dict[tuple[Box, tuple[Reference, ...]], int] = {}
+    calls: list[tuple[Box, tuple[Reference, ...]]] = []
+    for call in program.calls:
+        reads = tuple(source[wire] for wire in call.reads)
+        number = len(calls)
+        if call.box.deterministic:
+            number = merged.setdefault((call.box, reads), number)
+        if number == len(calls):
+            calls.append((call.box, reads))
+        source.update((wire, (number, port)) for port, wire in enumerate(call.makes))
+    return _numbered(program.kind, calls, [source[wire] for wire in program.outputs])
+
+
+def _numbered(kind: Type, calls: list[tuple[Box, tuple[Reference, ...]]], outputs: list[Reference]) -> NormalForm:
+    """Number the boxes that the outputs need, in the order in which a walk back from the outputs meets them."""
+    number: dict[int, int] = {-1: -1}
+    order: list[int] = []
+    stack = [old for old, _ in reversed(outputs)]
+    while stack:
+        old = stack.pop()
+        if old not in number:
+            number[old] = len(order)
+            order.append(old)
+            stack.extend(before for before, _ in reversed(calls[old][1]))
+    boxes = tuple((calls[old][0], tuple((number[b], port) for b, port in calls[old][1])) for old in order)
+    return NormalForm(kind, boxes, tuple((number[b], port) for b, port in outputs))
