@@ -1,0 +1,1 @@
+"""Exact numbers, exact finite kernels, and the search for exact counterexamples."""

@@ -1,0 +1,268 @@
+"""Finite probability, exactly: kernels with rational entries, composed in sequence and side by side.
+
+Types are tuples of sizes: () is the unit, (2, 3) the pairs of a letter of 2 and a letter of 3. Letters, rows and
+columns are counted from 0, and a tuple of letters is numbered row by row (the last letter runs fastest). Source of the
+operations: Fritz, "A synthetic approach to Markov kernels", Adv. Math. 370 (2020), arXiv:1908.07021, example 2.5.
+
+    >>> p, k = State(["1/2", "1/2"]), Kernel([["9/10", "1/10"], ["1/20", "19/20"]])
+    >>> (p >> k).weights
+    (Fraction(19, 40), Fraction(21, 40))
+    >>> print(entropy(p))
+    log(2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from itertools import product
+from math import prod
+from typing import Any
+
+from flint import fmpq, fmpq_mat
+
+from lmlaws.checks.exact.numbers import INF, Exact, Rational, log_sum, to_fmpq
+
+__all__ = ["Kernel", "Sizes", "State", "entropy", "kl"]
+
+Sizes = tuple[int, ...]
+
+
+class Kernel:
+    """A stochastic matrix with rational entries, from `dom` to `cod`; immutable, and `==` is exact.
+
+    `k >> h` runs k, then h; `k @ h` runs both side by side (binds tighter). Entries are ints, Fractions or texts such
+    as "1/3" and "0.25"; never floats (TypeError). Rows that do not sum to 1 are refused, never renormalised.
+    """
+
+    __slots__ = ("_matrix", "cod", "dom")
+
+    dom: Sizes
+    cod: Sizes
+
+    def __init__(
+        self, rows: Sequence[Sequence[Any]], dom: Sizes | int | None = None, cod: Sizes | int | None = None
+    ) -> None:
+        """From one row a letter of dom; dom and cod default to single objects of the matrix' size.
+
+        ValueError names the row and the defect: empty, ragged, a negative entry, a sum other than 1, a wrong size.
+        """
+        exact = [_row(row, i) for i, row in enumerate(rows)]
+        if not exact:
+            raise ValueError("a kernel needs at least one row, and rows is empty")
+        width = len(exact[0])
+        for i, row in enumerate(exact):
+            if len(row) != width:
+                raise ValueError(f"row {i} of kernel has {len(row)} entries, but row 0 has {width}")
+        self.dom = _sizes((len(exact),) if dom is None else dom)
+        self.cod = _sizes((width,) if cod is None else cod)
+        for what, sizes, given in (("dom", self.dom, len(exact)), ("cod", self.cod, width)):
+            if prod(sizes) != given:
+                lines = "rows" if what == "dom" else "entries a row"
+                raise ValueError(f"{what} {sizes} has {prod(sizes)} letters, but kernel has {given} {lines}")
+        self._matrix = fmpq_mat(len(exact), width, [x for row in exact for x in row])
+
+    @staticmethod
+    def _made(dom: Sizes, cod: Sizes, matrix: Any) -> Kernel:
+        """A kernel from a matrix known to be stochastic; a State when dom is the unit."""
+        kernel = object.__new__(Kernel if dom else State)
+        kernel.dom, kernel.cod, kernel._matrix = dom, cod, matrix
+        return kernel
+
+    @classmethod
+    def from_function(cls, dom: Sizes | int, cod: Sizes | int, f: Callable[..., int | tuple[int, ...]]) -> Kernel:
+        """The deterministic kernel of f, which takes one letter an object of dom and returns the letters of cod.
+
+        A single letter may be returned bare. ValueError when f leaves cod.
+        """
+        dom, cod = _sizes(dom), _sizes(cod)
+        matrix = fmpq_mat(prod(dom), prod(cod))
+        for i, letters in enumerate(product(*map(range, dom))):
+            image = f(*letters)
+            image = (image,) if isinstance(image, int) else tuple(image)
+            if len(image) != len(cod) or not all(0 <= y < n for y, n in zip(image, cod)):
+                raise ValueError(f"the function maps {letters} to {image}, which is not in {cod}")
+            matrix[i, _number(image, cod)] = 1
+        return Kernel._made(dom, cod, matrix)
+
+    @classmethod
+    def identity(cls, sizes: Sizes | int) -> Kernel:
+        """The kernel that does nothing."""
+        return cls.from_function(sizes, sizes, lambda *x: x)
+
+    @classmethod
+    def copy(cls, sizes: Sizes | int) -> Kernel:
+        """x to (x, x)."""
+        sizes = _sizes(sizes)
+        return cls.from_function(sizes, sizes + sizes, lambda *x: x + x)
+
+    @classmethod
+    def discard(cls, sizes: Sizes | int) -> Kernel:
+        """x to the only letter of the unit."""
+        return cls.from_function(sizes, (), lambda *_: ())
+
+    @classmethod
+    def swap(cls, a: Sizes | int, b: Sizes | int) -> Kernel:
+        """(x, y) to (y, x), for x in a and y in b."""
+        a, b = _sizes(a), _sizes(b)
+        return cls.from_function(a + b, b + a, lambda *x: x[len(a) :] + x[: len(a)])
+
+    def __rshift__(self, other: object) -> Kernel:
+        """First this kernel, then the other; TypeError naming both types when they do not fit."""
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        if self.cod != other.dom:
+            raise TypeError(f"cannot compose {self.type} >> {other.type}: the codomain {self.cod} is not {other.dom}")
+        return Kernel._made(self.dom, other.cod, self._matrix * other._matrix)
+
+    def __matmul__(self, other: object) -> Kernel:
+        """Both kernels side by side, independently: the Kronecker product."""
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        right = other._matrix.tolist()
+        entries = [x * y for row in self._matrix.tolist() for below in right for x in row for y in below]
+        rows, columns = prod(self.dom) * prod(other.dom), prod(self.cod) * prod(other.cod)
+        return Kernel._made(self.dom + other.dom, self.cod + other.cod, fmpq_mat(rows, columns, entries))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Kernel):
+            return NotImplemented
+        return self.dom == other.dom and self.cod == other.cod and bool(self._matrix == other._matrix)
+
+    def __hash__(self) -> int:
+        return hash((self.dom, self.cod, tuple(self._matrix.entries())))
+
+    @property
+    def type(self) -> str:
+        """The domain and codomain as text, such as "(2,) -> (2, 3)"."""
+        return f"{self.dom} -> {self.cod}"
+
+    def entry(self, i: int, j: int) -> Fraction:
+        """The probability of the output with number j given the input with number i; IndexError outside the matrix."""
+        if not (0 <= i < self._matrix.nrows() and 0 <= j < self._matrix.ncols()):
+            raise IndexError(f"entry ({i}, {j}) of a kernel {self.type}: counted from 0, without negative numbers")
+        return _fraction(self._matrix[i, j])
+
+    def rows(self) -> list[list[Fraction]]:
+        """The entries, row by row."""
+        return [[_fraction(x) for x in row] for row in self._matrix.tolist()]
+
+    def is_deterministic(self) -> bool:
+        """Whether every entry is 0 or 1, so that the kernel is a function."""
+        return all(x == 0 or x == 1 for x in self._matrix.entries())
+
+    def marginal(self, keep: Iterable[int]) -> Kernel:
+        """The kernel to the chosen objects of cod, in this order; ValueError for a wrong or repeated number."""
+        chosen = tuple(keep)
+        if len(set(chosen)) != len(chosen) or not all(0 <= i < len(self.cod) for i in chosen):
+            raise ValueError(f"cannot keep {chosen} of cod {self.cod}: distinct numbers from 0 to {len(self.cod) - 1}")
+        cod = tuple(self.cod[i] for i in chosen)
+        target = [_number([x[i] for i in chosen], cod) for x in product(*map(range, self.cod))]
+        matrix = fmpq_mat(prod(self.dom), prod(cod))
+        for i, row in enumerate(self._matrix.tolist()):
+            sums = [fmpq(0)] * prod(cod)
+            for j, x in zip(target, row):
+                sums[j] += x
+            for j, x in enumerate(sums):
+                matrix[i, j] = x
+        return Kernel._made(self.dom, cod, matrix)
+
+    def json(self) -> dict[str, Any]:
+        """{"dom": [2], "cod": [2], "rows": [["1/2", "1/2"], ...]}, the form of counterexamples."""
+        rows = [[str(x) for x in row] for row in self._matrix.tolist()]
+        return {"dom": list(self.dom), "cod": list(self.cod), "rows": rows}
+
+    def __reduce__(self) -> tuple[Callable[..., Kernel], tuple[object, ...]]:
+        return _unpickled, (self.rows(), self.dom, self.cod)  # flint's matrices do not pickle
+
+    def __repr__(self) -> str:
+        data = self.json()
+        return f"Kernel({data['rows']}, dom={self.dom}, cod={self.cod})"
+
+
+class State(Kernel):
+    """A law on a finite object: a kernel from the unit."""
+
+    __slots__ = ()
+
+    def __init__(self, weights: Sequence[Any], cod: Sizes | int | None = None) -> None:
+        """From one weight a letter of cod (row-major for a product), exact and summing to 1."""
+        super().__init__([weights], dom=(), cod=cod)
+
+    @property
+    def weights(self) -> tuple[Fraction, ...]:
+        """The probabilities, row-major."""
+        return tuple(_fraction(x) for x in self._matrix.entries())
+
+    def __repr__(self) -> str:
+        return f"State({self.json()['rows'][0]}, cod={self.cod})"
+
+
+def entropy(state: Kernel) -> Exact:
+    """Shannon entropy in nats, exact; 0 log 0 = 0. TypeError for a kernel whose domain is not the unit."""
+    return log_sum((-x, x) for x in _law(state, "entropy"))
+
+
+def kl(p: Kernel, q: Kernel) -> Exact:
+    """KL(p, q) = sum p log(p/q) in nats, exact; inf where p has mass and q has none. TypeError for different types."""
+    if p.cod != q.cod:
+        raise TypeError(f"kl needs two states on one object, not {p.type} and {q.type}")
+    pairs = list(zip(_law(p, "kl"), _law(q, "kl")))
+    if any(x and not y for x, y in pairs):
+        return INF
+    return log_sum((x, x / y) for x, y in pairs if x)
+
+
+def _law(state: Kernel, what: str) -> list[Rational]:
+    if state.dom != ():
+        raise TypeError(f"{what} is defined for states, not for a kernel {state.type}")
+    weights: list[Rational] = state._matrix.entries()
+    return weights
+
+
+def _unpickled(rows: list[list[Fraction]], dom: Sizes, cod: Sizes) -> Kernel:
+    return Kernel._made(dom, cod, Kernel(rows, dom, cod)._matrix)
+
+
+def _row(row: Sequence[Any], i: int) -> list[Rational]:
+    """One row of a kernel as flint rationals; TypeError and ValueError name the row and the defect."""
+    if isinstance(row, str) or not isinstance(row, Sequence):
+        raise TypeError(f"row {i} of kernel is {row!r}, not a list of entries")
+    exact = []
+    for j, x in enumerate(row):
+        try:
+            value = to_fmpq(x)
+        except TypeError as error:
+            raise TypeError(f"entry ({i}, {j}) of kernel: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"entry ({i}, {j}) of kernel, {x!r}: {error}") from error
+        if value < 0:
+            raise ValueError(f"entry ({i}, {j}) of kernel is negative: {value}")
+        exact.append(value)
+    if not exact:
+        raise ValueError(f"row {i} of kernel is empty")
+    total = sum(exact, fmpq(0))
+    if total != 1:
+        raise ValueError(f"row {i} of kernel sums to {total}, not 1")
+    return exact
+
+
+def _sizes(sizes: Sizes | int) -> Sizes:
+    """An object as a tuple of sizes; ValueError for sizes below 1."""
+    result = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    for n in result:
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"an object {result} has a size {n!r}; sizes are integers >= 1, and the unit is ()")
+    return result
+
+
+def _number(letters: Sequence[int], sizes: Sizes) -> int:
+    """The number of a tuple of letters, the last letter running fastest."""
+    number = 0
+    for x, n in zip(letters, sizes):
+        number = number * n + x
+    return number
+
+
+def _fraction(x: Rational) -> Fraction:
+    return Fraction(int(x.p), int(x.q))

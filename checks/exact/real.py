@@ -1,0 +1,301 @@
+"""The type of exact real numbers, `Exact`: arithmetic, decided order, text and correct rounding.
+
+Its functions (log, sqrt, exp and sums of logs) are in `numbers`, which is the module to import from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, fmpq, fmpz
+
+from lmlaws.checks.exact import forms
+from lmlaws.checks.exact.forms import PRECISION_LIMIT, Ball, Rational, Terms
+
+
+class Exact:
+    """A number whose `==`, `<` and the like are decided or raise `Undecided`, never approximate.
+
+    Made by `Exact.of`, `Exact.parse`, `log`, `sqrt`, `exp` and arithmetic. str() is exact text that `Exact.parse` reads
+    back; float() is the nearest double. Infinity obeys the extended reals; inf - inf, 0*inf and inf/inf raise
+    ArithmeticError (for the conventions of information theory see `weighted` and `ratio`).
+    """
+
+    __slots__ = ("_infinite", "_normal", "_terms")
+
+    def __init__(self, terms: Terms, infinite: int = 0) -> None:
+        """From a polynomial (see `forms`); infinite is 1 or -1 for the infinities, whose terms are empty."""
+        self._terms = terms
+        self._infinite = infinite
+        self._normal: Terms | None = None
+
+    @classmethod
+    def of(cls, x: Any) -> Exact:
+        """An exact number from an int, Fraction, flint rational, Exact, or text such as "1/2" or "log(2)/2"."""
+        if isinstance(x, Exact):
+            return x
+        if isinstance(x, str):
+            return cls.parse(x)
+        return cls(forms.constant(to_fmpq(x)))
+
+    @classmethod
+    def parse(cls, text: str) -> Exact:
+        """Read "1/2*log(2) + sqrt(3)/3"; a malformed text raises `reading.ParseError`, which has a column."""
+        from lmlaws.checks.exact.reading import parse
+
+        return parse(text)
+
+    @classmethod
+    def sum(cls, numbers: Iterable[Any]) -> Exact:
+        """The sum of many numbers, in linear time."""
+        total: Terms = {}
+        infinite = Exact({})
+        for x in map(cls.of, numbers):
+            if x._infinite:
+                infinite = infinite + x
+            else:
+                forms.add_into(total, x._terms.items())
+        return infinite if infinite._infinite else cls(total)
+
+    # arithmetic
+
+    def __add__(self, other: object) -> Exact:
+        y = _operand(other)
+        if y is None:
+            return NotImplemented
+        if self._infinite or y._infinite:
+            if self._infinite + y._infinite == 0:
+                raise ArithmeticError("inf - inf has no value")
+            return self if self._infinite else y
+        big, small = (self, y) if len(self._terms) >= len(y._terms) else (y, self)
+        total = dict(big._terms)
+        forms.add_into(total, small._terms.items())
+        return Exact(total)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Exact:
+        return Exact({m: -c for m, c in self._terms.items()}, -self._infinite)
+
+    def __pos__(self) -> Exact:
+        return self
+
+    def __sub__(self, other: object) -> Exact:
+        y = _operand(other)
+        return NotImplemented if y is None else self + -y
+
+    def __rsub__(self, other: object) -> Exact:
+        y = _operand(other)
+        return NotImplemented if y is None else y + -self
+
+    def __mul__(self, other: object) -> Exact:
+        y = _operand(other)
+        if y is None:
+            return NotImplemented
+        if self._infinite or y._infinite:
+            sign = self.sign() * y.sign()
+            if sign == 0:
+                raise ArithmeticError("0*inf has no value; `weighted` follows the convention that it is 0")
+            return INF if sign > 0 else -INF
+        return Exact(forms.times(self._terms, y._terms))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: object) -> Exact:
+        y = _operand(other)
+        if y is None:
+            return NotImplemented
+        if y._infinite:
+            if self._infinite:
+                raise ArithmeticError("inf/inf has no value")
+            return Exact({})
+        return self * y._inverse()
+
+    def __rtruediv__(self, other: object) -> Exact:
+        y = _operand(other)
+        return NotImplemented if y is None else y / self
+
+    def _inverse(self) -> Exact:
+        if not self._normal_form():
+            raise ZeroDivisionError("division by an exact zero; `ratio` follows the conventions 0/0 = 0, a/0 = inf")
+        found = forms.inverse(self._terms)
+        if found is None:
+            raise ValueError(
+                f"cannot divide by {self}: a divisor is a product of rationals, sqrt, exp and log, or a sum of roots"
+            )
+        return Exact(found)
+
+    def __pow__(self, power: object) -> Exact:
+        """x**k for an integer k; of a positive monomial in sqrt and exp also a power k/2, and exact rational roots."""
+        if not isinstance(power, int | Fraction | fmpz | fmpq):
+            return NotImplemented
+        q = Fraction(int(fmpq(power).p), int(fmpq(power).q)) if isinstance(power, fmpz | fmpq) else Fraction(power)
+        if q.denominator != 1:
+            return root(self, q.denominator) ** q.numerator
+        base = self if q >= 0 else 1 / self
+        result, k = Exact.of(1), abs(q.numerator)
+        while k:
+            if k & 1:
+                result = result * base
+            k >>= 1
+            base = base * base if k else base
+        return result
+
+    def __abs__(self) -> Exact:
+        return -self if self.sign() < 0 else self
+
+    # order
+
+    def sign(self, limit: int = PRECISION_LIMIT) -> int:
+        """-1, 0 or 1; Undecided when balls of `limit` bits do not separate a nonzero form from zero."""
+        return self._infinite or forms.sign(self._terms, limit)
+
+    def __eq__(self, other: object) -> bool:
+        y = _operand(other)
+        if y is None:
+            return NotImplemented
+        if self._infinite or y._infinite:
+            return self._infinite == y._infinite
+        return forms.is_zero((self - y)._terms)
+
+    def _compare(self, y: Exact) -> int:
+        if self._infinite or y._infinite:
+            return self._infinite - y._infinite
+        return (self - y).sign()
+
+    def __lt__(self, other: object) -> bool:
+        y = _operand(other)
+        return NotImplemented if y is None else self._compare(y) < 0
+
+    def __le__(self, other: object) -> bool:
+        y = _operand(other)
+        return NotImplemented if y is None else self._compare(y) <= 0
+
+    def __gt__(self, other: object) -> bool:
+        y = _operand(other)
+        return NotImplemented if y is None else self._compare(y) > 0
+
+    def __ge__(self, other: object) -> bool:
+        y = _operand(other)
+        return NotImplemented if y is None else self._compare(y) >= 0
+
+    def __hash__(self) -> int:
+        """Equal numbers hash alike: a rational as its Fraction, another by its value rounded to 17 digits."""
+        if self._infinite:
+            return hash(("Exact", self._infinite))
+        value = self.rational()
+        return hash(("Exact", self.decimal(17)) if value is None else value)
+
+    # the value
+
+    def is_finite(self) -> bool:
+        """Whether the number is neither inf nor -inf."""
+        return not self._infinite
+
+    def rational(self) -> Fraction | None:
+        """The value as a Fraction when the normal form is rational, else None (infinity included)."""
+        value = None if self._infinite else forms.rational_value(self._normal_form())
+        return None if value is None else Fraction(int(value.p), int(value.q))
+
+    def ball(self, precision: int) -> Ball:
+        """An `arb` that encloses the value, computed with this many bits."""
+        return arb("inf") * self._infinite if self._infinite else forms.ball(self._normal_form(), precision)
+
+    def __float__(self) -> float:
+        """The nearest double, ties to even; OverflowError beyond the doubles."""
+        if self._infinite:
+            return self._infinite * float("inf")
+        return forms.rounded(self._terms, float)
+
+    def decimal(self, digits: int) -> str:
+        """The value correctly rounded to this many significant digits, as text without trailing zeros."""
+        if self._infinite:
+            return str(self)
+        context = Context(prec=digits, Emax=10**6, Emin=-(10**6))
+
+        def nearest(x: Fraction) -> Decimal:
+            return context.divide(Decimal(x.numerator), Decimal(x.denominator))
+
+        number = forms.rounded(self._terms, nearest).normalize(context)
+        return f"{number:f}" if -7 <= number.adjusted() <= max(digits, 20) else str(number)
+
+    def _normal_form(self) -> Terms:
+        if self._normal is None:
+            self._normal = forms.normalise(self._terms)
+        return self._normal
+
+    def __str__(self) -> str:
+        from lmlaws.checks.exact.reading import written
+
+        return ("inf" if self._infinite > 0 else "-inf") if self._infinite else written(self._normal_form())
+
+    def __repr__(self) -> str:
+        return f"Exact.parse({str(self)!r})"
+
+    def _monomial(self, what: str) -> tuple[Rational, int, Rational]:
+        """(c, s, r) of a finite c*sqrt(s)*exp(r), c = 0 for zero; ValueError naming the number otherwise."""
+        terms = self._terms if len(self._terms) == 1 else self._normal_form()
+        if not terms:
+            return fmpq(0), 1, 0
+        ((logs, s, r), c) = next(iter(terms.items()))
+        if len(terms) > 1 or logs:
+            raise ValueError(f"{what} of {self} is not an exact number here: only of a rational * sqrt * exp")
+        if c < 0:
+            raise ValueError(f"{what} of the negative number {self}")
+        return c, s, r
+
+
+INF = Exact({}, 1)
+
+
+def to_fmpq(x: Any) -> Rational:
+    """An int, Fraction, flint number or text such as "1/2" or "0.5" as a flint rational; TypeError for floats."""
+    if type(x) is fmpq:
+        return x
+    if isinstance(x, int | fmpz | fmpq):
+        return fmpq(x)
+    if isinstance(x, Fraction):
+        return fmpq(x.numerator, x.denominator)
+    if isinstance(x, str):
+        value = Exact.parse(x).rational()
+        if value is None:
+            raise ValueError(f"{x!r} is not a rational number")
+        return to_fmpq(value)
+    raise TypeError(
+        f"{x!r} of type {type(x).__name__} is not exact: give an int, a Fraction or text such as '1/3' or '0.25'"
+    )
+
+
+def _operand(x: object) -> Exact | None:
+    """The other operand of an operation; None for foreign types, TypeError for a float (which is never exact)."""
+    if isinstance(x, Exact):
+        return x
+    return Exact.of(x) if isinstance(x, int | Fraction | fmpz | fmpq | float) else None
+
+
+def root(x: Exact, k: int) -> Exact:
+    """The k-th root of x >= 0: rational where exact, sqrt where k = 2, exps always."""
+    if x._infinite > 0:
+        return x
+    if x._infinite:
+        raise ValueError("a root of the negative number -inf")
+    c, s, r = x._monomial(f"the root of order {k}")
+    scale: Terms = {((), 1, r / fmpq(k)): fmpq(1)}
+    if s == 1:
+        exact = [_integer_root(int(n), k) for n in (c.p, c.q)]
+        if exact[0] is not None and exact[1] is not None:
+            return Exact(forms.times(scale, forms.constant(fmpq(exact[0], exact[1]))))
+        if k == 2:  # sqrt(p/q) = sqrt(p q) / q
+            return Exact(forms.times(scale, {((), int(c.p * c.q), 0): fmpq(1, c.q)}))
+    raise ValueError(f"the power {x} ** 1/{k} is not an exact number here: only square roots and exact roots are")
+
+
+def _integer_root(n: int, k: int) -> int | None:
+    """The integer whose k-th power is n >= 0, if there is one."""
+    if n <= 1:
+        return n
+    root = int(fmpz(n).root(k))
+    return root if root**k == n else None

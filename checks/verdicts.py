@@ -1,0 +1,101 @@
+"""Verdicts: what an engine, or a run of all engines, says of a statement. None of them is a bool.
+
+proved: every instance; a certificate that the checkers accept. holds: no counterexample among so many instances, which
+are counted. refuted: an exact counterexample. conditional: refuted as stated, and proved or holding under a named
+hypothesis. measured: a quantity on a model. undecided: why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NoReturn
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found, by which engine, in how many seconds."""
+
+    engine: str
+    seconds: float = field(default=0.0, compare=False, kw_only=True)
+    name: ClassVar[str] = "verdict"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"a verdict is not a yes or no; compare its name: verdict.name == {self.name!r}")
+
+    def evidence(self) -> dict[str, Any]:
+        """The JSON fields that this verdict adds to a result."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Proved(Verdict):
+    """True of every instance; `certificate` is the JSON object of docs/certificates.md."""
+
+    certificate: dict[str, Any] = field(default_factory=dict)
+    name: ClassVar[str] = "proved"
+
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        return tuple(self.certificate["rests_on"])
+
+    def evidence(self) -> dict[str, Any]:
+        return {"certificate": self.certificate, "rests_on": list(self.rests_on)}
+
+
+@dataclass(frozen=True)
+class Holds(Verdict):
+    """No counterexample in `instances` instances (a model's positions count here too). `record` says which."""
+
+    instances: int = 0
+    record: dict[str, Any] = field(default_factory=dict)
+    name: ClassVar[str] = "holds"
+
+    def evidence(self) -> dict[str, Any]:
+        return {"instances": self.instances, "record": self.record}
+
+
+@dataclass(frozen=True)
+class Refuted(Verdict):
+    """False at `counterexample`, which gives the instance with both sides' exact values."""
+
+    counterexample: dict[str, Any] = field(default_factory=dict)
+    name: ClassVar[str] = "refuted"
+
+    def evidence(self) -> dict[str, Any]:
+        return {"counterexample": self.counterexample}
+
+
+@dataclass(frozen=True)
+class Conditional(Verdict):
+    """Refuted as stated; `under` the named hypothesis the mended statement is proved or holds."""
+
+    refuted: Refuted = field(default_factory=lambda: Refuted(""))
+    hypothesis: str = ""
+    under: Verdict = field(default_factory=lambda: Holds(""))
+    name: ClassVar[str] = "conditional"
+
+    def evidence(self) -> dict[str, Any]:
+        under = {"verdict": self.under.name, "engine": self.under.engine, **self.under.evidence()}
+        return {**self.refuted.evidence(), "hypothesis": self.hypothesis, "under": under}
+
+
+@dataclass(frozen=True)
+class Measured(Verdict):
+    """A quantity on a model, with its control."""
+
+    record: dict[str, Any] = field(default_factory=dict)
+    name: ClassVar[str] = "measured"
+
+    def evidence(self) -> dict[str, Any]:
+        return {"record": self.record}
+
+
+@dataclass(frozen=True)
+class Undecided(Verdict):
+    """Neither shown true nor false; `reason` says why."""
+
+    reason: str = ""
+    name: ClassVar[str] = "undecided"
+
+    def evidence(self) -> dict[str, Any]:
+        return {"reason": self.reason}
