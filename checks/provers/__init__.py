@@ -1,0 +1,1 @@
+"""Independent engines that prove statements, each with a certificate."""

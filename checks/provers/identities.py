@@ -1,0 +1,255 @@
+"""The prover of identities: sums over alphabets of any size, moments of softmax heads of any V and d.
+
+Both sides are expanded into polynomials of kernel entries, softmax weights, logits and logs (polynomials.py) and
+compared. Equations of diagrams are read as equations of finite kernels and expanded from their shape, so that the laws
+of the comonoid come out proved and are not assumed. Extended reals: a side is first walked for the infinities
+that it can take (`infinities`), because splitting a logarithm may not set one infinity against another.
+"""
+
+from __future__ import annotations
+
+from lmlaws.theory.divergences import DIVERGENCES
+from lmlaws.theory.expressions import (
+    Abs,
+    Add,
+    Const,
+    Derivative,
+    Direction,
+    DivergenceOf,
+    Entry,
+    Equal,
+    Exp,
+    Expr,
+    Letter,
+    Log,
+    Logit,
+    LogPartition,
+    Mul,
+    Pow,
+    Relation,
+    Size,
+    Softmax,
+    Sum,
+    Symbol,
+    add,
+    mul,
+    rebuild,
+    sum_over,
+    walk,
+)
+from lmlaws.theory.quantities import expand, fresh
+from lmlaws.theory.statements import Statement, encode, free
+from lmlaws.theory.terms import Box, Copy, Discard, Id, Par, Seq, Swap, Term
+
+from ..engine import Budget
+from ..evidence import certificate
+from ..verdicts import Proved, Undecided, Verdict
+from . import rules
+from .infinities import infinities
+from .polynomials import (
+    Atom,
+    BoxEntry,
+    Delta,
+    LogitOf,
+    Parameter,
+    Partition,
+    Poly,
+    PowerOf,
+    SizeOf,
+    Unprovable,
+    Weight,
+    atom,
+    number,
+    sum_letters,
+    total,
+)
+from .polynomials import fresh as fresh_letter
+
+READABLE = ("KL", "TV", "hellinger2", "triangular", "JS", "chi2")
+"""The divergences whose sums docs/certificates.md defines."""
+
+
+class IdentityProver:
+    """Proves equations between sums over letters, for every size of alphabet and head."""
+
+    name = "identities"
+
+    def accepts(self, statement: Statement) -> str | None:
+        if not isinstance(statement.holds, Equal):
+            return "not an equation"
+        for node in walk(statement.holds):
+            if isinstance(node, DivergenceOf) and (node.name not in READABLE or node.name not in DIVERGENCES):
+                return f"the divergence {node.name} has no rule here"
+            if type(node).__name__ in ("Rank", "Dimension"):
+                return "ranks and dimensions are not sums over letters"
+        return None
+
+    def decide(self, statement: Statement, budget: Budget) -> Verdict:
+        rewrites, uses = usable(statement.given)
+        try:
+            left, right = (normal(side, rewrites) for side in as_expressions(statement))
+        except Unprovable as problem:
+            return Undecided(self.name, f"no rule for {problem}")
+        if left != right:
+            return Undecided(self.name, f"the normal forms differ: {len(left.terms)} and {len(right.terms)} terms")
+        steps = {"normal": encode(as_expression(left)), "uses": uses}
+        return Proved(self.name, certificate("identity", statement, steps))
+
+
+def as_expressions(statement: Statement) -> tuple[Expr, Expr]:
+    """Both sides with quantities expanded; terms become entries at free letters. Raises Unprovable."""
+    left, right = statement.holds.left, statement.holds.right
+    if isinstance(left, Term) and isinstance(right, Term):
+        ins, outs = fresh(left.dom, "@i"), fresh(left.cod, "@o")
+        return Entry(left, ins, outs), Entry(right, ins, outs)
+    assert isinstance(left, Expr) and isinstance(right, Expr)
+    for side in (left, right):
+        infinities(side)
+    return expand(left, statement.about), expand(right, statement.about)
+
+
+def usable(given: tuple[Relation, ...]) -> tuple[dict[Direction, Expr], list[int]]:
+    """Hypotheses that rewrite: the logit along a direction is an expression free of the token."""
+    rewrites: dict[Direction, Expr] = {}
+    uses = []
+    for i, relation in enumerate(given):
+        left, right = relation.left, relation.right
+        if not (isinstance(relation, Equal) and isinstance(left, Logit) and isinstance(right, Expr)):
+            continue
+        if isinstance(left.vector, Direction) and not free(right) and left.vector not in rewrites:
+            rewrites[left.vector] = right
+            uses.append(i)
+    return rewrites, uses
+
+
+def normal(expr: Expr, rewrites: dict[Direction, Expr]) -> Poly:
+    """The normal form of an expanded expression. Raises Unprovable."""
+    if isinstance(expr, Const):
+        return number(expr.value)
+    if isinstance(expr, Add):
+        return total(normal(term, rewrites) for term in expr.terms)
+    if isinstance(expr, Mul):
+        product = number(1)
+        for factor in expr.factors:
+            product = product * normal(factor, rewrites)
+        return product
+    if isinstance(expr, Pow):
+        return rules.power(normal(expr.base, rewrites), expr.exponent)
+    if isinstance(expr, Log) and isinstance(expr.of, Mul):  # factor by factor, so that p/(p p) need not be formed
+        return total(normal(Log(factor), rewrites) for factor in expr.of.factors)
+    if isinstance(expr, Log) and isinstance(expr.of, Pow):
+        return normal(Log(expr.of.base), rewrites).scaled(expr.of.exponent)
+    if isinstance(expr, Log | Exp | Abs):
+        return rules.apply(type(expr).__name__.lower(), normal(expr.of, rewrites))
+    if isinstance(expr, Sum):
+        letter = fresh_letter(expr.letter.alphabet)
+        return sum_letters((letter,), normal(_with_letter(expr.body, expr.letter, letter), rewrites))
+    if isinstance(expr, Entry):
+        return entry_polynomial(expr.term, expr.ins, expr.outs)
+    if isinstance(expr, Derivative):
+        return rules.derivative(normal(expr.of, rewrites), expr.at, expr.along)
+    if isinstance(expr, Logit) and expr.vector in rewrites:
+        return normal(rewrites[expr.vector], {})
+    return atom(_leaf(expr))
+
+
+def _leaf(expr: Expr) -> Atom:
+    if isinstance(expr, Logit):
+        return LogitOf(expr.vector, expr.letter)
+    if isinstance(expr, Softmax):
+        return Weight(expr.point, expr.letter)
+    if isinstance(expr, LogPartition):
+        return Partition(expr.point)
+    if isinstance(expr, Symbol):
+        return Parameter(expr.name)
+    if isinstance(expr, Size):
+        return SizeOf(expr.alphabet)
+    raise Unprovable(f"{type(expr).__name__}")
+
+
+def _with_letter(expr: Expr, old: Letter, new: Letter) -> Expr:
+    """The expression with a free letter renamed; an inner sum over the same letter keeps its own."""
+
+    def change(letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
+        return tuple(new if letter == old else letter for letter in letters)
+
+    if isinstance(expr, Sum) and expr.letter == old:
+        return expr
+    if isinstance(expr, Entry):
+        return Entry(expr.term, change(expr.ins), change(expr.outs))
+    if isinstance(expr, Logit) and expr.letter == old:
+        return Logit(expr.vector, new)
+    if isinstance(expr, Softmax) and expr.letter == old:
+        return Softmax(expr.point, new)
+    return rebuild(expr, lambda part: _with_letter(part, old, new))
+
+
+def entry_polynomial(term: Term, ins: tuple[Letter, ...], outs: tuple[Letter, ...]) -> Poly:
+    """The entry of a term at letters, from its shape: products, deltas, and sums over the wires between parts."""
+    if isinstance(term, Box):
+        return atom(BoxEntry(term, ins, outs))
+    if isinstance(term, Discard):
+        return number(1)
+    if isinstance(term, Id | Copy | Swap):
+        if isinstance(term, Copy):
+            ins = ins + ins
+        elif isinstance(term, Swap):
+            ins = ins[len(term.left) :] + ins[: len(term.left)]
+        result = number(1)
+        for a, b in zip(ins, outs):
+            first, second = sorted((a, b), key=repr)
+            result = result * atom(Delta(first, second))
+        return result
+    if isinstance(term, Par):
+        result = number(1)
+        for part in term.parts:
+            here, ins = ins[: len(part.dom)], ins[len(part.dom) :]
+            there, outs = outs[: len(part.cod)], outs[len(part.cod) :]
+            result = result * entry_polynomial(part, here, there)
+        return result
+    assert isinstance(term, Seq)
+    result, before = number(1), ins
+    for part in term.parts[:-1]:
+        after = tuple(fresh_letter(kind) for kind in part.cod)
+        result = result * entry_polynomial(part, before, after)
+        if before is not ins:
+            result = sum_letters(before, result)
+        before = after
+    result = result * entry_polynomial(term.parts[-1], before, outs)
+    return result if before is ins else sum_letters(before, result)
+
+
+def as_expression(poly: Poly) -> Expr:
+    """A polynomial as an expression of the statement language."""
+    return add(
+        *(
+            sum_over(
+                monomial.bound,
+                mul(
+                    Const(value),
+                    *(_atom_expression(a) ** e if e != 1 else _atom_expression(a) for a, e in monomial.factors),
+                ),
+            )
+            for monomial, value in poly.terms
+        )
+    )
+
+
+def _atom_expression(node: Atom) -> Expr:
+    if isinstance(node, BoxEntry):
+        return Entry(node.box, node.ins, node.outs)
+    if isinstance(node, Weight):
+        return Softmax(node.point, node.letter)
+    if isinstance(node, LogitOf):
+        return Logit(node.vector, node.letter)
+    if isinstance(node, Partition):
+        return LogPartition(node.point)
+    if isinstance(node, Parameter):
+        return Symbol(node.name)
+    if isinstance(node, SizeOf):
+        return Size(node.alphabet)
+    if isinstance(node, Delta):
+        return Entry(Id((node.a.alphabet,)), (node.a,), (node.b,))
+    if isinstance(node, PowerOf):
+        return as_expression(node.of)
+    return {"log": Log, "exp": Exp, "abs": Abs}[node.name](as_expression(node.of))

@@ -1,0 +1,138 @@
+"""Which infinities an expression can take: the side condition of every proof that splits a logarithm.
+
+The rules are the last section of docs/certificates.md. A side that can be plus and minus infinite is refused.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TypeAlias
+
+from lmlaws.theory.expressions import (
+    Abs,
+    Add,
+    Const,
+    Derivative,
+    DivergenceOf,
+    Entropy,
+    Entry,
+    Exp,
+    Expr,
+    Information,
+    Log,
+    Logit,
+    LogPartition,
+    Mul,
+    Pow,
+    Size,
+    Softmax,
+    Sum,
+    Symbol,
+    walk,
+)
+
+from .polynomials import Unprovable
+
+Signs: TypeAlias = frozenset[int]
+"""A set within {1, -1}: the infinities that a value can take."""
+
+NONE: Signs = frozenset()
+UNBOUNDED = ("KL", "chi2")
+ONE = Fraction(1)
+
+
+def infinities(expr: Expr) -> Signs:
+    """The infinities that an expression can take. Raises Unprovable when it can take both, or when it is not known."""
+    if isinstance(expr, DivergenceOf):
+        return frozenset({1}) if expr.name in UNBOUNDED else NONE
+    if isinstance(expr, Entropy | Information | Const | Symbol | Size | Entry | Softmax | Logit | LogPartition):
+        return NONE
+    if isinstance(expr, Add):
+        signs = frozenset().union(*map(infinities, expr.terms))
+        if len(signs) > 1:
+            raise Unprovable("a sum that may set one infinity against another")
+        return signs
+    if isinstance(expr, Sum):
+        return infinities(expr.body)
+    if isinstance(expr, Mul | Log | Pow):
+        return _product(expr.factors if isinstance(expr, Mul) else (expr,))
+    if isinstance(expr, Abs | Exp):
+        return _finite(expr.of)
+    if isinstance(expr, Derivative):
+        return _differentiable(expr)
+    raise Unprovable(f"{type(expr).__name__}: not known whether it is finite")
+
+
+def _finite(expr: Expr) -> Signs:
+    if infinities(expr):
+        raise Unprovable("a function of something infinite")
+    return NONE
+
+
+def _differentiable(expr: Derivative) -> Signs:
+    for node in walk(expr.of):
+        if isinstance(node, Log) and not all(_positive(part) for part, _ in _powers(node.of)):
+            raise Unprovable("the derivative of a logarithm that may be infinite")
+    return _finite(expr.of)
+
+
+def _positive(expr: Expr) -> bool:
+    """Whether an expression is positive whatever the instance."""
+    return isinstance(expr, Softmax | Exp | Size) or (isinstance(expr, Const) and expr.value > 0)
+
+
+def _powers(expr: Expr) -> list[tuple[Expr, int]]:
+    """The factors of a product, each with the sign of its exponent."""
+    if isinstance(expr, Mul):
+        return [pair for factor in expr.factors for pair in _powers(factor)]
+    if isinstance(expr, Pow):
+        sign = 1 if expr.exponent >= 0 else -1
+        return [(part, sign * own) for part, own in _powers(expr.base)]
+    return [(expr, 1)]
+
+
+def _product(factors: tuple[Expr, ...]) -> Signs:
+    """The infinities of a product: at most one factor may be infinite, and the others' sign must be known."""
+    present = {part for factor in factors if not isinstance(factor, Log) for part, sign in _powers(factor) if sign > 0}
+    infinite = [(i, signs) for i, factor in enumerate(factors) if (signs := _factor(factor, present))]
+    if not infinite:
+        return NONE
+    if len(infinite) > 1 or len(infinite[0][1]) > 1:
+        raise Unprovable("a product in which an infinity may meet another")
+    place, signs = infinite[0]
+    sign = 1
+    for i, factor in enumerate(factors):
+        if i != place:
+            sign *= _sign(factor)
+    return frozenset(sign * own for own in signs)
+
+
+def _factor(factor: Expr, present: set[Expr]) -> Signs:
+    if isinstance(factor, Log):
+        for part, _ in _powers(factor.of):
+            _finite(part)
+        return frozenset(-sign for part, sign in _powers(factor.of) if not _positive(part) and part not in present)
+    if isinstance(factor, Pow):
+        _finite(factor.base)
+        return frozenset(1 for part, sign in _powers(factor) if sign < 0 and not _positive(part))
+    return infinities(factor)
+
+
+def _sign(expr: Expr) -> int:
+    """1 for what is nonnegative, -1 for a negative number. Raises Unprovable when the sign is not known."""
+    if isinstance(expr, Const):
+        return 1 if expr.value >= 0 else -1
+    if isinstance(expr, Entry | Softmax | Size | Exp | Abs):
+        return 1
+    if isinstance(expr, Pow) and _sign(expr.base) == 1:
+        return 1
+    if isinstance(expr, Sum) and _sign(expr.body) == 1:
+        return 1
+    if isinstance(expr, Mul) and all(_sign(factor) == 1 for factor in expr.factors):
+        return 1
+    if isinstance(expr, Add) and len(expr.terms) == 2 and expr.terms[0] == Const(ONE):
+        minus = expr.terms[1]
+        if isinstance(minus, Mul) and minus.factors[:1] == (Const(-ONE),) and len(minus.factors) == 2:
+            if isinstance(minus.factors[1], Entry | Softmax):
+                return 1
+    raise Unprovable("a factor of unknown sign beside an infinite one")
