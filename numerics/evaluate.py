@@ -1,0 +1,212 @@
+"""The value of a statement's expressions on a model, in float64, with error bounds and derivatives by autograd.
+
+An `Assignment` gives every quantified thing a tensor: boxes are stochastic matrices (inputs' axes, then outputs'),
+heads are (W, b), points and directions vectors. Kernel rows and softmax laws stand for the exact laws nearest to them,
+so their entries carry a relative error of (size + 5) units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from math import factorial
+
+import torch
+from torch import Tensor
+
+from lmlaws.theory.expressions import (
+    Abs,
+    Add,
+    Const,
+    Derivative,
+    Direction,
+    Entry,
+    Expr,
+    Head,
+    Letter,
+    Log,
+    Logit,
+    LogPartition,
+    Mul,
+    Point,
+    Pow,
+    Size,
+    Softmax,
+    Sum,
+    walk,
+)
+from lmlaws.theory.quantities import expand
+from lmlaws.theory.terms import Box, Object, Term, compile_term
+
+from .bounded import MOST_ELEMENTS, UNIT, Bounded, TooLargeError
+
+
+@dataclass
+class Assignment:
+    """Tensors for what a statement quantifies over; everything in float64."""
+
+    sizes: dict[Object, int] = field(default_factory=dict)
+    boxes: dict[Box, Tensor] = field(default_factory=dict)
+    heads: dict[Head, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    points: dict[Point, Tensor] = field(default_factory=dict)
+    directions: dict[Direction, Tensor] = field(default_factory=dict)
+
+
+class UnreadableError(ValueError):
+    """An expression that has no bounded value on a model; the message says which part."""
+
+
+class TorchEvaluator:
+    """Evaluates expressions under one assignment. Raises UnreadableError or TooLargeError."""
+
+    def __init__(self, assignment: Assignment, about: Term | None) -> None:
+        self.given, self.about = assignment, about
+
+    def value(self, expr: Expr) -> Bounded:
+        """The value of an expression, one axis for each free letter."""
+        return self._value(expand(expr, self.about))
+
+    def _value(self, expr: Expr) -> Bounded:
+        if isinstance(expr, Const):
+            return Bounded.exact(expr.value)
+        if isinstance(expr, Add):
+            return reduce(lambda a, b: a + b, map(self._value, expr.terms))
+        if isinstance(expr, Mul):
+            return reduce(lambda a, b: a * b, map(self._value, expr.factors))
+        if isinstance(expr, Sum):
+            return self._value(expr.body).sum(expr.letter, self.given.sizes[expr.letter.alphabet])
+        if isinstance(expr, Entry):
+            return self._entry(expr)
+        if isinstance(expr, Pow):
+            return self._value(expr.base).power(expr.exponent)
+        if isinstance(expr, Log):
+            return self._value(expr.of).log()
+        if isinstance(expr, Abs):
+            return self._value(expr.of).abs()
+        if isinstance(expr, Derivative):
+            return self._derivative(expr)
+        if isinstance(expr, Size):
+            return Bounded.exact(self.given.sizes[expr.alphabet])
+        return self._of_head(expr)
+
+    def _of_head(self, expr: Expr) -> Bounded:
+        if isinstance(expr, Logit):
+            value, error = self._logits(expr.vector)
+            return Bounded(value, error, (expr.letter,))
+        if isinstance(expr, Softmax | LogPartition):
+            logits, error = self._logits(expr.point)
+            rounding = float(error.max()) + (len(logits) + 5) * UNIT
+            if isinstance(expr, Softmax):
+                law = logits.softmax(0)
+                return Bounded(law, law.detach() * 2 * rounding, (expr.letter,))
+            total = logits.logsumexp(0)
+            return Bounded(total, rounding + 2 * UNIT * total.detach().abs())
+        raise UnreadableError(f"{type(expr).__name__} has no bounded value on a model")
+
+    def _logits(self, vector: Point | Direction) -> tuple[Tensor, Tensor]:
+        """Logits and the bound of their rounding, (d + 2) units of the sum of magnitudes."""
+        weights, bias = self.given.heads[vector.head]
+        if isinstance(vector, Direction):
+            h, bias = self.given.directions[vector], torch.zeros_like(bias)
+        else:
+            h = self.given.points[vector]
+        size = weights.abs() @ h.detach().abs() + bias.abs()
+        return weights @ h + bias, (len(h) + 2) * UNIT * size
+
+    def _derivative(self, expr: Derivative) -> Bounded:
+        """By forward-mode differentiation; the bound is that of a cumulant of the order of the derivative."""
+        found: list[tuple[Letter, ...]] = []
+
+        def inner(h: Tensor) -> Tensor:
+            moved = replace(self.given, points={**self.given.points, expr.at: h})
+            result = TorchEvaluator(moved, self.about)._value(expr.of)
+            found.append(result.letters)
+            return result.value
+
+        h, u = self.given.points[expr.at], self.given.directions[expr.along]
+        change = torch.func.jvp(inner, (h,), (u,))[1]
+        return Bounded(change, torch.full_like(change.detach(), self._derivative_bound(expr)), found[-1])
+
+    def _derivative_bound(self, expr: Derivative) -> float:
+        """For derivatives of logits, log-partitions and averages of them: order! 2^order times the logits' moves."""
+        allowed = (Derivative, Add, Mul, Sum, Const, Entry, Logit, LogPartition)
+        inside = [node for node in walk(expr) if isinstance(node, Expr)]
+        if not all(isinstance(node, allowed) for node in inside):
+            raise UnreadableError("the derivative of something else than logits and log-partitions")
+        moves, order, node = 1.0, 0, expr.of
+        todo: Expr = expr
+        while isinstance(todo, Derivative):
+            moves *= float(self._logits(todo.along)[0].abs().max())
+            order, node, todo = order + 1, todo.of, todo.of
+        terms = 1 + sum(isinstance(part, Logit | LogPartition) for part in walk(node))
+        logits, error = self._logits(expr.at)
+        rounding = 2 * float(error.max()) + (len(logits) + len(self.given.points[expr.at]) + 50) * UNIT
+        return terms * factorial(order) * 2.0**order * moves * rounding
+
+    def _entry(self, expr: Entry) -> Bounded:
+        """An entry of a diagram, contracted along its program; equal letters on two wires take the diagonal."""
+        program = compile_term(expr.term)
+        label, deltas = _labels(program.inputs, program.outputs, expr.ins, expr.outs)
+        live = _live(program.calls, program.outputs)
+        operands: list[Tensor] = []
+        subscripts: list[list[int]] = []
+        names: dict[Letter | int, int] = {}
+        relative = 0.0
+        for call in live:
+            tensor = self.given.boxes[call.box]
+            operands.append(tensor)
+            wires = [*call.reads, *call.makes]
+            subscripts.append([names.setdefault(label.get(wire, wire), len(names)) for wire in wires])
+            relative += 0.0 if call.box.deterministic else (tensor.shape[-1] + 5) * UNIT
+        for a, b in deltas:
+            operands.append(torch.eye(self.given.sizes[a.alphabet], dtype=torch.float64))
+            subscripts.append([names.setdefault(a, len(names)), names.setdefault(b, len(names))])
+        letters = tuple(x for x in dict.fromkeys((*expr.ins, *expr.outs)) if x in names)
+        if not operands:
+            return Bounded.exact(1)
+        value = _contract(operands, subscripts, [names[x] for x in letters])
+        summed = sum(tensor.numel() for tensor in operands)
+        error = value * (relative + min(summed, 10**6) * UNIT) if relative else torch.zeros_like(value)
+        return Bounded(value, error, letters)
+
+
+def _live(calls: tuple, outputs: tuple[int, ...]) -> list:  # type: ignore[type-arg]
+    """The calls whose outputs are used, directly or not; what nobody reads sums to one."""
+    needed, live = set(outputs), []
+    for call in reversed(calls):
+        if needed.intersection(call.makes):
+            live.append(call)
+            needed.update(call.reads)
+    return live[::-1]
+
+
+def _labels(
+    inputs: int, outputs: tuple[int, ...], ins: tuple[Letter, ...], outs: tuple[Letter, ...]
+) -> tuple[dict[int, Letter], list[tuple[Letter, Letter]]]:
+    """The letter at each wire, and pairs of letters that must be equal because one wire shows both."""
+    label: dict[int, Letter] = dict(zip(range(inputs), ins))
+    deltas = []
+    for wire, letter in zip(outputs, outs):
+        first = label.setdefault(wire, letter)
+        if first != letter:
+            deltas.append((first, letter))
+    return label, deltas
+
+
+def _contract(operands: list[Tensor], subscripts: list[list[int]], output: list[int]) -> Tensor:
+    """A product of tensors summed over all subscripts but the output's, pair by pair, within MOST_ELEMENTS."""
+    value, names = operands[0], subscripts[0]
+    for i in range(1, len(operands) + 1):
+        later = {name for rest in subscripts[i + 1 :] for name in rest}
+        other, others = (operands[i], subscripts[i]) if i < len(operands) else (torch.ones((), dtype=value.dtype), [])
+        keep = [n for n in dict.fromkeys([*names, *others]) if n in later or n in output]
+        if i >= len(operands):
+            keep = output
+        sizes = dict(zip([*names, *others], [*value.shape, *other.shape]))
+        count = 1
+        for name in keep:
+            count *= sizes[name]
+        if count > MOST_ELEMENTS:
+            raise TooLargeError(f"a tensor of {count} elements while a diagram is contracted")
+        value, names = torch.einsum(value, names, other, others, keep), keep
+    return value
