@@ -122,7 +122,7 @@ def wire_names(kind: Type) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Box(Term):
-    """A generator. `role` says what a model supplies for it: contexts, data, encoder, head, or nothing in particular."""
+    """A generator. `role` says what a model supplies for it: contexts, data, encoder, head, or "" for any."""
 
     name: str
     inputs: Type

@@ -1,14 +1,14 @@
 """The search for exact counterexamples, smallest first; and the engine that says *holds* when there is none.
 
 Relations between entropies go through partitions of a few atoms; everything else through products of small complete
-domains, in order of alphabet sizes. Where a product is too large it is sampled, with a seed that the statement fixes, and
-what is found is shrunk. A last round draws dyadic laws near the edge. Every verdict is an exact evaluation.
+domains, in order of alphabet sizes. Where a product is too large it is sampled, with a seed that the statement fixes,
+and what is found is shrunk. A last round draws dyadic laws near the edge. Every verdict is an exact evaluation.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -51,13 +51,14 @@ class SearchEngine:
     """Evaluates a statement on exact instances: refutes it with the smallest counterexample found, or counts."""
 
     name = "search"
+    exact = True
 
     def accepts(self, statement: Statement) -> str | None:
         if not statement.objects:
             return "nothing to take instances of"
         return None
 
-    def decide(self, statement: Statement, budget: Budget) -> Verdict:
+    def decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement] = ()) -> Verdict:
         if readable(statement):
             search = PartitionSearch(statement)
             found = search.smallest()

@@ -8,6 +8,8 @@ that it can take (`infinities`), because splitting a logarithm may not set one i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lmlaws.theory.divergences import DIVERGENCES
 from lmlaws.theory.expressions import (
     Abs,
@@ -56,7 +58,7 @@ from .polynomials import (
     Poly,
     PowerOf,
     SizeOf,
-    Unprovable,
+    UnprovableError,
     Weight,
     atom,
     number,
@@ -73,6 +75,7 @@ class IdentityProver:
     """Proves equations between sums over letters, for every size of alphabet and head."""
 
     name = "identities"
+    exact = True
 
     def accepts(self, statement: Statement) -> str | None:
         if not isinstance(statement.holds, Equal):
@@ -84,11 +87,11 @@ class IdentityProver:
                 return "ranks and dimensions are not sums over letters"
         return None
 
-    def decide(self, statement: Statement, budget: Budget) -> Verdict:
+    def decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement] = ()) -> Verdict:
         rewrites, uses = usable(statement.given)
         try:
             left, right = (normal(side, rewrites) for side in as_expressions(statement))
-        except Unprovable as problem:
+        except UnprovableError as problem:
             return Undecided(self.name, f"no rule for {problem}")
         if left != right:
             return Undecided(self.name, f"the normal forms differ: {len(left.terms)} and {len(right.terms)} terms")
@@ -97,12 +100,13 @@ class IdentityProver:
 
 
 def as_expressions(statement: Statement) -> tuple[Expr, Expr]:
-    """Both sides with quantities expanded; terms become entries at free letters. Raises Unprovable."""
+    """Both sides with quantities expanded; terms become entries at free letters. Raises UnprovableError."""
     left, right = statement.holds.left, statement.holds.right
     if isinstance(left, Term) and isinstance(right, Term):
         ins, outs = fresh(left.dom, "@i"), fresh(left.cod, "@o")
         return Entry(left, ins, outs), Entry(right, ins, outs)
-    assert isinstance(left, Expr) and isinstance(right, Expr)
+    assert isinstance(left, Expr)
+    assert isinstance(right, Expr)
     for side in (left, right):
         infinities(side)
     return expand(left, statement.about), expand(right, statement.about)
@@ -123,7 +127,7 @@ def usable(given: tuple[Relation, ...]) -> tuple[dict[Direction, Expr], list[int
 
 
 def normal(expr: Expr, rewrites: dict[Direction, Expr]) -> Poly:
-    """The normal form of an expanded expression. Raises Unprovable."""
+    """The normal form of an expanded expression. Raises UnprovableError."""
     if isinstance(expr, Const):
         return number(expr.value)
     if isinstance(expr, Add):
@@ -164,7 +168,7 @@ def _leaf(expr: Expr) -> Atom:
         return Parameter(expr.name)
     if isinstance(expr, Size):
         return SizeOf(expr.alphabet)
-    raise Unprovable(f"{type(expr).__name__}")
+    raise UnprovableError(f"{type(expr).__name__}")
 
 
 def _with_letter(expr: Expr, old: Letter, new: Letter) -> Expr:

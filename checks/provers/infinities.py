@@ -31,7 +31,7 @@ from lmlaws.theory.expressions import (
     walk,
 )
 
-from .polynomials import Unprovable
+from .polynomials import UnprovableError
 
 Signs: TypeAlias = frozenset[int]
 """A set within {1, -1}: the infinities that a value can take."""
@@ -42,7 +42,7 @@ ONE = Fraction(1)
 
 
 def infinities(expr: Expr) -> Signs:
-    """The infinities that an expression can take. Raises Unprovable when it can take both, or when it is not known."""
+    """The infinities that an expression can take. Raises UnprovableError when it can take both, or it is not known."""
     if isinstance(expr, DivergenceOf):
         return frozenset({1}) if expr.name in UNBOUNDED else NONE
     if isinstance(expr, Entropy | Information | Const | Symbol | Size | Entry | Softmax | Logit | LogPartition):
@@ -50,7 +50,7 @@ def infinities(expr: Expr) -> Signs:
     if isinstance(expr, Add):
         signs = frozenset().union(*map(infinities, expr.terms))
         if len(signs) > 1:
-            raise Unprovable("a sum that may set one infinity against another")
+            raise UnprovableError("a sum that may set one infinity against another")
         return signs
     if isinstance(expr, Sum):
         return infinities(expr.body)
@@ -60,19 +60,19 @@ def infinities(expr: Expr) -> Signs:
         return _finite(expr.of)
     if isinstance(expr, Derivative):
         return _differentiable(expr)
-    raise Unprovable(f"{type(expr).__name__}: not known whether it is finite")
+    raise UnprovableError(f"{type(expr).__name__}: not known whether it is finite")
 
 
 def _finite(expr: Expr) -> Signs:
     if infinities(expr):
-        raise Unprovable("a function of something infinite")
+        raise UnprovableError("a function of something infinite")
     return NONE
 
 
 def _differentiable(expr: Derivative) -> Signs:
     for node in walk(expr.of):
         if isinstance(node, Log) and not all(_positive(part) for part, _ in _powers(node.of)):
-            raise Unprovable("the derivative of a logarithm that may be infinite")
+            raise UnprovableError("the derivative of a logarithm that may be infinite")
     return _finite(expr.of)
 
 
@@ -98,7 +98,7 @@ def _product(factors: tuple[Expr, ...]) -> Signs:
     if not infinite:
         return NONE
     if len(infinite) > 1 or len(infinite[0][1]) > 1:
-        raise Unprovable("a product in which an infinity may meet another")
+        raise UnprovableError("a product in which an infinity may meet another")
     place, signs = infinite[0]
     sign = 1
     for i, factor in enumerate(factors):
@@ -119,7 +119,7 @@ def _factor(factor: Expr, present: set[Expr]) -> Signs:
 
 
 def _sign(expr: Expr) -> int:
-    """1 for what is nonnegative, -1 for a negative number. Raises Unprovable when the sign is not known."""
+    """1 for what is nonnegative, -1 for a negative number. Raises UnprovableError when the sign is not known."""
     if isinstance(expr, Const):
         return 1 if expr.value >= 0 else -1
     if isinstance(expr, Entry | Softmax | Size | Exp | Abs):
@@ -132,7 +132,8 @@ def _sign(expr: Expr) -> int:
         return 1
     if isinstance(expr, Add) and len(expr.terms) == 2 and expr.terms[0] == Const(ONE):
         minus = expr.terms[1]
-        if isinstance(minus, Mul) and minus.factors[:1] == (Const(-ONE),) and len(minus.factors) == 2:
-            if isinstance(minus.factors[1], Entry | Softmax):
+        if isinstance(minus, Mul) and minus.factors[0] == Const(-ONE):
+            rest = minus.factors[1:]
+            if len(rest) == 1 and isinstance(rest[0], Entry | Softmax):
                 return 1
-    raise Unprovable("a factor of unknown sign beside an infinite one")
+    raise UnprovableError("a factor of unknown sign beside an infinite one")

@@ -30,7 +30,7 @@ Coordinate: TypeAlias = "int | str"
 Linear: TypeAlias = dict[Coordinate, Fraction]
 
 
-class NotLinear(ValueError):
+class NotLinearError(ValueError):
     """An expression that is no linear combination of entropies; the message says which part."""
 
 
@@ -79,7 +79,7 @@ class Wires:
         return [(number, call) for number, call in enumerate(self.program.calls) if live.intersection(call.makes)]
 
     def linear(self, expr: Expr) -> Linear:
-        """An expression as a linear form. Raises NotLinear."""
+        """An expression as a linear form. Raises NotLinearError."""
         if isinstance(expr, Const):
             return {"1": expr.value} if expr.value else {}
         if isinstance(expr, Add):
@@ -98,16 +98,16 @@ class Wires:
                     number *= value
             if len(rest) == 1:
                 return combine((number, self.linear(rest[0])))
-        raise NotLinear(f"{type(expr).__name__} is not part of a linear combination of entropies")
+        raise NotLinearError(f"{type(expr).__name__} is not part of a linear combination of entropies")
 
     def _entropy(self, names: tuple[str, ...]) -> Linear:
         return {self.mask({self.outputs[name] for name in names}): Fraction(1)}
 
     def gap(self, relation: Relation) -> Linear:
-        """Right minus left. Raises NotLinear, also for an equation of terms."""
+        """Right minus left. Raises NotLinearError, also for an equation of terms."""
         left, right = relation.left, relation.right
         if not (isinstance(left, Expr) and isinstance(right, Expr)):
-            raise NotLinear("an equation of diagrams")
+            raise NotLinearError("an equation of diagrams")
         return combine((1, self.linear(right)), (-1, self.linear(left)))
 
 

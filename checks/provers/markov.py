@@ -6,6 +6,7 @@ counter-model is the exact search's business, so this engine then only says how 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lmlaws.theory.statements import Statement, encode
@@ -20,13 +21,15 @@ class MarkovProver:
     """Decides equality of diagrams by normal forms, in linear time."""
 
     name = "markov"
+    exact = True
 
     def accepts(self, statement: Statement) -> str | None:
         return None if statement.is_diagram else "not an equation of diagrams"
 
-    def decide(self, statement: Statement, budget: Budget) -> Verdict:
+    def decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement] = ()) -> Verdict:
         left, right = statement.holds.left, statement.holds.right
-        assert isinstance(left, Term) and isinstance(right, Term)
+        assert isinstance(left, Term)
+        assert isinstance(right, Term)
         first, second = normal_form(left), normal_form(right)
         if first == second:
             return Proved(self.name, certificate("diagram", statement, steps(first)))

@@ -4,7 +4,7 @@ A polynomial is a sum of terms; a term is a product of atoms with rational expon
 Atoms are entries of boxes, softmax weights, logits, log-partitions, symbols, sizes, deltas between letters, and logs,
 exponentials, absolute values and powers of polynomials. Building one applies the rules of docs/certificates.md:
 deltas are eliminated, rows sum to one, deterministic entries merge. Bound letters get canonical names, so
-that equal text means equal polynomial. What a rule can't justify raises Unprovable; nothing is ever guessed.
+that equal text means equal polynomial. What a rule can't justify raises UnprovableError; nothing is ever guessed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_ORDERS = 5_040
 _numbers = count()
 
 
-class Unprovable(ValueError):
+class UnprovableError(ValueError):
     """The identity calculus has no rule for this; the message says for what."""
 
 
@@ -124,7 +124,7 @@ class Poly:
 
     def __mul__(self, other: Poly) -> Poly:
         if len(self.terms) * len(other.terms) > MOST_TERMS:
-            raise Unprovable(f"a product of more than {MOST_TERMS} terms")
+            raise UnprovableError(f"a product of more than {MOST_TERMS} terms")
         return total(_product(a, x, b, y) for a, x in self.terms for b, y in other.terms)
 
     def scaled(self, number: Fraction) -> Poly:
@@ -158,7 +158,7 @@ def collect(terms: Iterable[tuple[Monomial, Fraction]]) -> Poly:
     for monomial, value in terms:
         sums[monomial] = sums.get(monomial, Fraction(0)) + value
     if len(sums) > MOST_TERMS:
-        raise Unprovable(f"more than {MOST_TERMS} terms")
+        raise UnprovableError(f"more than {MOST_TERMS} terms")
     return Poly(tuple(sorted(((m, c) for m, c in sums.items() if c), key=lambda pair: repr(pair[0]))))
 
 
@@ -281,11 +281,11 @@ def positive_combination(poly: Poly) -> bool:
 
 
 def _put(factors: Factors, node: Atom, exponent: Fraction) -> None:
-    """Multiply by a power of an atom. A negative exponent of what can vanish is absorbed only by a larger positive one."""
+    """Multiply by a power of an atom; a negative exponent of what can vanish needs a larger positive one."""
     old = factors.get(node, Fraction(0))
     new = old + exponent
     if (old < 0) != (exponent < 0) and old and new <= 0 and vanishes(node):
-        raise Unprovable("a quotient that is 0/0 where a weight vanishes")
+        raise UnprovableError("a quotient that is 0/0 where a weight vanishes")
     if new:
         factors[node] = new
     else:
@@ -337,7 +337,7 @@ def _merge_deterministic(factors: Factors) -> None:
     seen: dict[tuple[Box, tuple[Letter, ...]], BoxEntry] = {}
     for node in [n for n in factors if isinstance(n, BoxEntry) and n.box.deterministic]:
         if factors[node] < 0:
-            raise Unprovable("division by an entry of a deterministic kernel")
+            raise UnprovableError("division by an entry of a deterministic kernel")
         factors[node] = Fraction(1)
         first = seen.setdefault((node.box, node.ins), node)
         if first is not node:
@@ -392,7 +392,7 @@ def _canonical(bound: tuple[Letter, ...], factors: Factors) -> Monomial:
         classes.setdefault(colours[letter], []).append(letter)
     groups = [classes[colour] for colour in sorted(classes)]
     if prod(factorial(len(group)) for group in groups) > MOST_ORDERS:
-        raise Unprovable("too many interchangeable summation letters")
+        raise UnprovableError("too many interchangeable summation letters")
     best: tuple[str, Monomial] | None = None
     for orders in product(*(permutations(group) for group in groups)):
         order = [letter for group in orders for letter in group]

@@ -20,7 +20,7 @@ from .polynomials import (
     Poly,
     PowerOf,
     SizeOf,
-    Unprovable,
+    UnprovableError,
     Weight,
     atom,
     build,
@@ -55,9 +55,9 @@ def log(poly: Poly) -> Poly:
         monomial, value = single
         return total([_log_rational(value), *(_log_atom(a).scaled(e) for a, e in monomial.factors)])
     if not poly.terms:
-        raise Unprovable("the logarithm of 0")
+        raise UnprovableError("the logarithm of 0")
     if not positive_combination(poly):
-        raise Unprovable("the logarithm of a difference")
+        raise UnprovableError("the logarithm of a difference")
     content, rest = _content(poly)
     if content != number(1):
         return log(content) + log(rest)
@@ -75,12 +75,12 @@ def _log_atom(node: object) -> Poly:
         return atom(Function("log", atom(node)))
     if isinstance(node, Function) and node.name == "abs":
         return atom(Function("log", atom(node)))
-    raise Unprovable("the logarithm of something that may be negative")
+    raise UnprovableError("the logarithm of something that may be negative")
 
 
 def _log_rational(value: Fraction) -> Poly:
     if value <= 0:
-        raise Unprovable(f"the logarithm of {value}")
+        raise UnprovableError(f"the logarithm of {value}")
     parts = []
     for whole, sign in ((value.numerator, 1), (value.denominator, -1)):
         prime = 2
@@ -88,7 +88,7 @@ def _log_rational(value: Fraction) -> Poly:
             if prime * prime > whole:
                 prime = whole
             if prime > 10**6 and whole != prime:
-                raise Unprovable(f"the logarithm of {value}: no small prime factor")
+                raise UnprovableError(f"the logarithm of {value}: no small prime factor")
             while whole % prime == 0:
                 whole //= prime
                 parts.append(atom(Function("log", number(prime))).scaled(Fraction(sign)))
@@ -105,23 +105,25 @@ def power(poly: Poly, exponent: Fraction) -> Poly:
     """A rational power: products of nonnegative atoms factor by factor, nonnegative integers by multiplying out."""
     if exponent == 1:
         return poly
-    if exponent.denominator == 1 and 0 <= exponent <= 12:
+    if exponent == 0:
+        raise UnprovableError("the power 0 of what may vanish")
+    if exponent.denominator == 1 and 0 < exponent <= 12:
         return reduce(lambda a, b: a * b, [poly] * int(exponent), number(1))
     single = _product_of_atoms(poly)
     if single is not None:
         monomial, value = single
         integer = exponent.denominator == 1
         if not integer and not all(nonnegative(a) for a, _ in monomial.factors):
-            raise Unprovable("a fractional power of something that may be negative")
+            raise UnprovableError("a fractional power of something that may be negative")
         factors = {a: e * exponent for a, e in monomial.factors}
         return build(_rational_power(value, exponent), (), factors)
     if not poly.terms:
-        raise Unprovable(f"0 to the power {exponent}")
+        raise UnprovableError(f"0 to the power {exponent}")
     content, rest = _content(poly)
     if content != number(1):
         return power(content, exponent) * power(rest, exponent)
     if exponent.denominator != 1 and not positive_combination(poly):
-        raise Unprovable("a fractional power of a difference")
+        raise UnprovableError("a fractional power of a difference")
     return build(Fraction(1), (), {PowerOf(poly): exponent})
 
 
@@ -132,7 +134,7 @@ def _rational_power(value: Fraction, exponent: Fraction) -> Fraction:
         p, q = isqrt(value.numerator), isqrt(value.denominator)
         if p * p == value.numerator and q * q == value.denominator:
             return Fraction(p, q) ** exponent.numerator
-    raise Unprovable(f"{value} to the power {exponent} is not rational")
+    raise UnprovableError(f"{value} to the power {exponent} is not rational")
 
 
 def _content(poly: Poly) -> tuple[Poly, Poly]:
@@ -197,7 +199,8 @@ def _product_rule(value: Fraction, factors: Factors, at: Point, along: Direction
         change = _atom_derivative(node, at, along)
         rest = {a: e for a, e in factors.items() if a != node}
         if change.terms:
-            parts.append(build(value * exponent, (), rest) * power(atom(node), exponent - 1) * change)
+            own = power(atom(node), exponent - 1) if exponent != 1 else number(1)
+            parts.append(build(value * exponent, (), rest) * own * change)
     return total(parts)
 
 
@@ -216,7 +219,7 @@ def _atom_derivative(node: object, at: Point, along: Direction) -> Poly:
             return inner * power(node.of, Fraction(-1))
         if node.name == "exp":
             return inner * atom(node)
-        raise Unprovable("the derivative of an absolute value")
+        raise UnprovableError("the derivative of an absolute value")
     return collect(())
 
 

@@ -1,7 +1,7 @@
 """The prover of Shannon-type inequalities and identities, with exact multipliers.
 
-The gap (right minus left) of a statement is a linear form over the joint entropies of its wires. It is proved when it is
-a combination of facts: elemental inequalities and log|X| >= H(X) with multipliers >= 0, and, with any sign, what
+The gap (right minus left) of a statement is a linear form over the joint entropies of its wires. It is proved when it
+is a combination of facts: elemental inequalities and log|X| >= H(X) with multipliers >= 0, and, with any sign, what
 the diagram forces (each box's outputs depend on the rest of the past through its inputs; deterministic boxes) and what
 `given` assumes. A floating-point LP finds which facts to use; exact rational elimination gives the multipliers, and
 only they count. Where rounding fails, z3's exact linear arithmetic decides.
@@ -11,7 +11,7 @@ Source: Yeung, "A framework for linear information inequalities" (IEEE IT 43, 19
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -24,7 +24,7 @@ from lmlaws.theory.terms import wire_names
 from ..engine import Budget
 from ..evidence import certificate
 from ..verdicts import Proved, Undecided, Verdict
-from .linear import Coordinate, Linear, NotLinear, Wires, combine
+from .linear import Coordinate, Linear, NotLinearError, Wires, combine
 
 LIMIT = 8
 """The most wires for which the elemental inequalities are listed (1,820 of them over 255 entropies)."""
@@ -43,6 +43,7 @@ class ShannonProver:
     """Proves linear relations between entropies of up to 8 wires."""
 
     name = "shannon"
+    exact = True
 
     def accepts(self, statement: Statement) -> str | None:
         if not statement.is_information or statement.about is None:
@@ -51,13 +52,13 @@ class ShannonProver:
             wires = read(statement)
             for relation in (statement.holds, *statement.given):
                 wires.gap(relation)
-        except NotLinear as problem:
+        except NotLinearError as problem:
             return str(problem)
         if len(wires.live) > LIMIT:
             return f"{len(wires.live)} random variables; this prover takes up to {LIMIT}"
         return None
 
-    def decide(self, statement: Statement, budget: Budget) -> Verdict:
+    def decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement] = ()) -> Verdict:
         wires = read(statement)
         facts = list(all_facts(statement, wires))
         gap = wires.gap(statement.holds)
@@ -151,8 +152,8 @@ def multipliers(target: Linear, facts: list[Fact], budget: Budget) -> list[tuple
     hint = _linear_program(target, columns, rows)
     if hint is None:
         return None
-    for chosen in (lambda x: abs(x) > 1e-7, lambda x: x != 0):
-        found = _solve([fact for fact, x in zip(columns, hint) if chosen(x)], target, rows)
+    for least in (1e-7, 0.0):
+        found = _solve([fact for fact, x in zip(columns, hint) if abs(x) > least], target, rows)
         if found is not None:
             return found
     return _exact_program(target, columns, rows, budget)
@@ -217,7 +218,10 @@ def _exact_program(
     solver.set("timeout", max(1, int(1000 * budget.left())))
     unknowns = [z3.Real(f"m{i}") for i in range(len(columns))]
     solver.add([x >= 0 for x, fact in zip(unknowns, columns) if not fact.signed])
-    number: Callable[[Fraction], Any] = lambda value: z3.Q(value.numerator, value.denominator)  # noqa: E731
+
+    def number(value: Fraction) -> Any:
+        return z3.Q(value.numerator, value.denominator)
+
     for row in rows:
         terms = [number(fact.form[row]) * x for x, fact in zip(unknowns, columns) if row in fact.form]
         solver.add(z3.Sum(terms) == number(target.get(row, Fraction(0))))

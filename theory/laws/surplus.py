@@ -16,7 +16,7 @@ from ..terms import copy, discard, id, kernel, objects, state
 
 SEC41 = Source("arXiv:2507.19247v2", "Section 4.1")
 XOR = {"p": ["1/4", "0", "0", "1/4", "0", "1/4", "1/4", "0"], "sizes": {"H": 2, "W1": 2, "W2": 2}}
-THREE = {**XOR, "sizes": {**XOR["sizes"], "W3": 1}}
+THREE = {"p": XOR["p"], "sizes": {"H": 2, "W1": 2, "W2": 2, "W3": 1}}
 STILL = {"p": ["1"], "sizes": {"H": 1, "W1": 1, "W2": 1, "W3": 1}}
 
 
