@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
@@ -32,11 +33,16 @@ class Engine(Protocol):
     """Decides statements. It sees the statement only: no id, prose, source, twin or expectation."""
 
     name: str
+    exact: bool
+    """Whether it works on exact instances or proofs; twins are decided by such engines only."""
 
     def accepts(self, statement: Statement) -> str | None:
         """None when the engine can read the statement, else the reason why it can't."""
         ...
 
-    def decide(self, statement: Statement, budget: Budget) -> Verdict:
-        """The verdict on a statement that it accepts; Undecided, with the reason, when the budget is spent."""
+    def decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement] = ()) -> Verdict:
+        """The verdict on a statement that it accepts; Undecided, with the reason, when the budget is spent.
+
+        An engine that runs on samples shows its power by refuting one of the `twins` on the same samples.
+        """
         ...

@@ -35,8 +35,9 @@ from lmlaws.theory.expressions import (
     Sum,
     walk,
 )
+from lmlaws.theory.programs import compile_term
 from lmlaws.theory.quantities import expand
-from lmlaws.theory.terms import Box, Object, Term, compile_term
+from lmlaws.theory.terms import Box, Object, Term
 
 from .bounded import MOST_ELEMENTS, UNIT, Bounded, TooLargeError
 

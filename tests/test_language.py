@@ -11,23 +11,10 @@ from hypothesis import strategies as st
 from lmlaws.theory.expressions import ZERO, Equal, Expr, LessEq, Relation, add
 from lmlaws.theory.language import LanguageError, parse
 from lmlaws.theory.printing import show, show_expr
+from lmlaws.theory.programs import normal_form
 from lmlaws.theory.quantities import D, H, I, determined, independent, log_size, markov
 from lmlaws.theory.statements import Statement
-from lmlaws.theory.terms import (
-    Box,
-    Object,
-    Term,
-    copy,
-    discard,
-    function,
-    id,
-    kernel,
-    normal_form,
-    objects,
-    par,
-    state,
-    swap,
-)
+from lmlaws.theory.terms import Box, Object, Term, copy, discard, function, id, kernel, objects, par, state, swap
 
 
 def about(names: str) -> Term:

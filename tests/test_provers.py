@@ -92,7 +92,7 @@ def test_proved(text: str) -> None:
 @pytest.mark.parametrize("text", NOT_PROVED.values(), ids=NOT_PROVED.keys())
 def test_refuted_and_never_proved(text: str) -> None:
     assert isinstance(decide(parse(text)), Undecided)
-    assert isinstance(SearchEngine().decide(parse(text), BUDGET), Refuted)
+    assert isinstance(SearchEngine().decide(parse(text), BUDGET.restarted()), Refuted)
 
 
 @pytest.mark.parametrize("count", [4, 6, 8])
@@ -120,9 +120,11 @@ def test_diagram_forces_its_independences() -> None:
 
 def test_twenty_thousand_boxes() -> None:
     boxes = [k if i % 2 == 0 else kernel("b", Y, X) for i in range(20_000)]
-    assert MarkovProver().decide(equal(seq(*boxes), seq(*boxes[:1], seq(*boxes[1:]))), BUDGET).name == "proved"
+    assert (
+        MarkovProver().decide(equal(seq(*boxes), seq(*boxes[:1], seq(*boxes[1:]))), BUDGET.restarted()).name == "proved"
+    )
     other = seq(*boxes[:-1], kernel("c", Y, X))
-    assert MarkovProver().decide(equal(seq(*boxes), other), BUDGET).name == "undecided"
+    assert MarkovProver().decide(equal(seq(*boxes), other), BUDGET.restarted()).name == "undecided"
 
 
 IDENTITIES: dict[str, tuple[Relation, Term | None]] = {

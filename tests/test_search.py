@@ -43,7 +43,7 @@ BUDGET = Budget(seconds=20, instances=300)
 
 
 def counterexample(text: str) -> dict[str, object]:
-    verdict = SearchEngine().decide(parse(text), BUDGET)
+    verdict = SearchEngine().decide(parse(text), BUDGET.restarted())
     assert isinstance(verdict, Refuted), verdict
     return verdict.counterexample
 
@@ -79,10 +79,10 @@ def test_hypotheses_hold_in_the_counterexample() -> None:
 
 
 def test_true_statements_hold_and_are_counted() -> None:
-    verdict = SearchEngine().decide(parse("I(X;Z) <= I(X;Y) given X -> Y -> Z"), BUDGET)
+    verdict = SearchEngine().decide(parse("I(X;Z) <= I(X;Y) given X -> Y -> Z"), BUDGET.restarted())
     assert isinstance(verdict, Holds)
     assert verdict.instances > 100
-    verdict = SearchEngine().decide(Statement(LessEq(D("TV", p >> k, q >> k), D("TV", p, q))), BUDGET)
+    verdict = SearchEngine().decide(Statement(LessEq(D("TV", p >> k, q >> k), D("TV", p, q))), BUDGET.restarted())
     assert isinstance(verdict, Holds)
     assert verdict.instances >= 300
 
@@ -100,8 +100,8 @@ def test_nothing_tried_is_not_holds() -> None:
 def test_sharp_constants_fall_near_the_edge() -> None:
     """1% below the best constant of 2(1 - BC) <= KL first fails at denominators of 32."""
     left: Expr = 2 * (1 - bhattacharyya(p, q))
-    assert SearchEngine().decide(Statement(LessEq(left, D("KL", p, q))), BUDGET).name == "holds"
-    found = SearchEngine().decide(Statement(LessEq(left, Fraction(99, 100) * D("KL", p, q))), BUDGET)
+    assert SearchEngine().decide(Statement(LessEq(left, D("KL", p, q))), BUDGET.restarted()).name == "holds"
+    found = SearchEngine().decide(Statement(LessEq(left, Fraction(99, 100) * D("KL", p, q))), BUDGET.restarted())
     assert isinstance(found, Refuted)
 
 

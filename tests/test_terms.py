@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmlaws.theory.programs import compile_term, normal_form
 from lmlaws.theory.terms import (
     Box,
     CompositionError,
@@ -13,14 +14,12 @@ from lmlaws.theory.terms import (
     Term,
     Type,
     as_type,
-    compile_term,
     copy,
     discard,
     function,
     id,
     keep,
     kernel,
-    normal_form,
     objects,
     par,
     seq,

@@ -78,10 +78,11 @@ def id_key(identifier: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def select(claims: Iterable[Claim], wanted: Iterable[str]) -> tuple[Claim, ...]:
-    """The claims with one of the ids; `D5` takes D5.a, D5.b as well. Raises ValueError for an id without claim."""
+    """The claims with one of the ids; `D5` takes D5.a, D5.b as well, `D` the family. Raises ValueError for no claim."""
     claims, chosen = tuple(claims), []
     for identifier in wanted:
-        hits = [c for c in claims if c.id == identifier or c.id.startswith(identifier + ".")]
+        family = re.compile(rf"{re.escape(identifier)}(\d.*)?" if identifier.isalpha() else r"(?!)")
+        hits = [c for c in claims if c.id == identifier or c.id.startswith(identifier + ".") or family.fullmatch(c.id)]
         if not hits:
             raise ValueError(f"no claim {identifier!r}; `lmlaws list` shows all")
         chosen += hits

@@ -34,19 +34,8 @@ from .expressions import (
     substitute,
     sum_over,
 )
-from .terms import (
-    CompositionError,
-    Object,
-    Term,
-    Type,
-    Variable,
-    compile_term,
-    copy,
-    keep,
-    show_type,
-    signature,
-    wire_names,
-)
+from .programs import compile_term
+from .terms import CompositionError, Object, Term, Type, Variable, copy, keep, show_type, signature, wire_names
 
 Group: TypeAlias = "Variable | str | Iterable[Variable | str]"
 

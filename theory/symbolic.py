@@ -45,9 +45,10 @@ from .expressions import (
     Sum,
     Symbol,
 )
+from .programs import compile_term
 from .quantities import entry, expand
 from .statements import Statement
-from .terms import Object, Term, compile_term, signature, wire_names
+from .terms import Object, Term, signature, wire_names
 
 
 def to_sympy(node: Statement | Relation | Expr | Term, about: Term | None = None) -> Any:

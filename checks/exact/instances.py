@@ -22,11 +22,14 @@ from lmlaws.theory.expressions import (
     Derivative,
     Dimension,
     Direction,
+    DivergenceOf,
+    Entropy,
     Entry,
     Equal,
     Exp,
     Expr,
     Head,
+    Information,
     Letter,
     Log,
     Logit,
@@ -44,11 +47,11 @@ from lmlaws.theory.expressions import (
     rebuild,
     walk,
 )
-from lmlaws.theory.quantities import expand
+from lmlaws.theory.quantities import expand, joint_entropies
 from lmlaws.theory.statements import Statement, free
-from lmlaws.theory.terms import Box, Copy, Discard, Id, Object, Par, Seq, Swap, Term, Type
+from lmlaws.theory.terms import Box, Copy, Discard, Id, Object, Par, Seq, Swap, Term, Type, wire_names
 
-from .kernels import Kernel
+from .kernels import Kernel, entropy
 from .numbers import INF, Exact, log, sqrt
 
 
@@ -110,11 +113,12 @@ class Evaluator:
     def __init__(self, statement: Statement, instance: Instance) -> None:
         self.statement, self.instance = statement, instance
         self._softmax: dict[Point, tuple[Fraction, ...]] = {}
+        self._entropies: dict[tuple[str, ...], Exact] = {}
 
     def value(self, expr: Expr, letters: Mapping[Letter, int] | None = None) -> Exact:
         """The value of an expression with its free letters at the given places."""
         try:
-            return self._value(expand(expr, self.statement.about), dict(letters or {}))
+            return self._value(expr, dict(letters or {}))
         except (ArithmeticError, ValueError) as problem:
             raise UnevaluableError(str(problem)) from problem
 
@@ -138,6 +142,10 @@ class Evaluator:
             return abs(self._value(expr.of, at))
         if isinstance(expr, Derivative):
             return self._value(differentiate(expr.of, expr.at, expr.along), at)
+        if isinstance(expr, Entropy | Information):
+            return Exact.sum(n * self._joint_entropy(names) for names, n in joint_entropies(expr).items())
+        if isinstance(expr, DivergenceOf):
+            return self._value(expand(expr, self.statement.about), at)
         return self._leaf(expr, at)
 
     def _leaf(self, expr: Expr, at: dict[Letter, int]) -> Exact:
@@ -170,6 +178,16 @@ class Evaluator:
                 return value
             values.append(value)
         return reduce(lambda a, b: a * b, values)
+
+    def _joint_entropy(self, names: tuple[str, ...]) -> Exact:
+        """The entropy of some wires, from their marginal law."""
+        about = self.statement.about
+        assert about is not None
+        if names not in self._entropies:
+            wires = wire_names(about.cod)
+            law = self.instance.kernel(about).marginal([wires.index(name) for name in names])
+            self._entropies[names] = entropy(law)
+        return self._entropies[names]
 
     def _entry(self, expr: Entry, at: dict[Letter, int]) -> Fraction:
         kernel = self.instance.kernel(expr.term)
@@ -346,8 +364,6 @@ def as_json(statement: Statement, instance: Instance) -> dict[str, Any]:
     about = statement.about
     if isinstance(about, Box) and statement.is_information and len(statement.boxes) == 1:
         law = [str(x) for x in instance.boxes[about.name].rows()[0]]
-        from lmlaws.theory.terms import wire_names
-
         return {
             "kind": "law",
             "vars": list(wire_names(about.cod)),

@@ -111,7 +111,7 @@ class PartitionSearch:
     def __init__(self, statement: Statement, most_atoms: int = 4) -> None:
         self.statement = statement
         self.wires: Wires = read(statement)
-        self.tried = 0
+        self.met = 0  # laws that meet the hypotheses, in floating point
         self.most_atoms = most_atoms
         self.gap = self.wires.gap(statement.holds)
         self.hypotheses = [(self.wires.gap(r), isinstance(r, Equal)) for r in statement.given]
@@ -160,7 +160,6 @@ class PartitionSearch:
             own = np.arange(len(blocks)).reshape(shape)
             codes[mask] = join[codes[mask & (mask - 1)], own]
             values[mask] = entropy[codes[mask]]
-        self.tried += len(blocks) ** count
         log_sizes = np.log(np.array([max(p) + 1 for p in blocks], dtype=float))
 
         def total(form: Linear) -> NDArray[np.float64]:
@@ -175,10 +174,13 @@ class PartitionSearch:
             return result
 
         gap = total(self.gap)
-        bad = np.abs(gap) > FLOAT_MARGIN if isinstance(self.statement.holds, Equal) else gap < -FLOAT_MARGIN
+        met = np.ones_like(gap, dtype=bool)
         for form, equal in self.hypotheses:
             slack = total(form)
-            bad &= np.abs(slack) < FLOAT_MARGIN if equal else slack > -FLOAT_MARGIN
+            met &= np.abs(slack) < FLOAT_MARGIN if equal else slack > -FLOAT_MARGIN
+        self.met += int(met.sum())
+        violates = np.abs(gap) > FLOAT_MARGIN if isinstance(self.statement.holds, Equal) else gap < -FLOAT_MARGIN
+        bad = met & violates
         blocks_of = np.array([max(p) + 1 for p in blocks])
         letters = np.ones((1,) * count, dtype=np.int64)
         for axis in range(count):

@@ -33,6 +33,9 @@ MOST_LETTERS = 16
 """The largest product of alphabet sizes from which instances are taken."""
 
 
+NONE_MET = "0 instances met the hypotheses"
+
+
 @dataclass
 class Tally:
     """What a search tried: instances evaluated, those outside the exact numbers, those outside the hypotheses."""
@@ -65,8 +68,10 @@ class SearchEngine:
             if found is not None:
                 return self._refuted(statement, found)
             if statement.given:  # laws that meet conditions exactly come from the partitions alone
-                record = {"space": "joint laws with up to 4 atoms, denominators up to 6", "tried": search.tried}
-                return Holds(self.name, instances=search.tried, record=record)
+                if not search.met:
+                    return Undecided(self.name, NONE_MET)
+                space = "joint laws with up to 4 atoms, denominators up to 6, scanned in floating point with margin"
+                return Holds(self.name, instances=search.met, record={"space": space})
             budget = Budget(budget.seconds, budget.instances // 4)  # what is left to do is to count exact instances
         return self._enumerate(statement, budget)
 
@@ -130,7 +135,6 @@ class SearchEngine:
     def _counted(self, tally: Tally) -> Verdict:
         record = {
             "space": "finite kernels on up to 3 letters, denominators up to 6, then dyadics to 1/64 near the edge",
-            "tried": tally.evaluated,
             "outside the hypotheses": tally.outside,
             "without exact value": tally.unevaluable,
         }
@@ -140,7 +144,7 @@ class SearchEngine:
             return Undecided(
                 self.name, f"no instance has an exact value: {max(tally.reasons, key=tally.reasons.__getitem__)}"
             )
-        return Undecided(self.name, "0 instances met the hypotheses")
+        return Undecided(self.name, NONE_MET)
 
 
 def decimal(value: Exact) -> str:

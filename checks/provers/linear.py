@@ -21,8 +21,9 @@ from lmlaws.theory.expressions import (
     Relation,
     Size,
 )
+from lmlaws.theory.programs import Call, Program, compile_term
 from lmlaws.theory.quantities import joint_entropies
-from lmlaws.theory.terms import Call, Program, Term, compile_term, wire_names
+from lmlaws.theory.terms import Term, wire_names
 
 Coordinate: TypeAlias = "int | str"
 """A bit mask of wires, `log|X|` for the size of X, or "1" for the constant."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lmlaws.theory.programs import NormalForm, normal_form
 from lmlaws.theory.statements import Statement, encode
-from lmlaws.theory.terms import NormalForm, Term, normal_form
+from lmlaws.theory.terms import Term
 
 from ..engine import Budget
 from ..evidence import certificate

@@ -119,7 +119,7 @@ def diagram_facts(wires: Wires) -> Iterator[Fact]:
         made, reads = wires.mask(call.makes), wires.mask(call.reads)
         earlier = wires.mask({wire for wire in wires.live if wire < call.makes[0]}) & ~reads
         if earlier:
-            cite = ["box", number, wires.wires(made), wires.wires(earlier), wires.wires(reads)]
+            cite = ["box", number, wires.wires(made), wires.wires(earlier)]
             yield Fact(_information(made, earlier, reads), cite, signed=True)
         if call.box.deterministic:
             yield Fact(_conditional_entropy(made, reads), ["function", number, wires.wires(made)], signed=True)
