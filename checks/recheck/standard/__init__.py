@@ -1,0 +1,1 @@
+"""The first checker of certificates, written from docs/certificates.md alone: standard library, exact fractions."""

@@ -1,0 +1,70 @@
+"""The checker: a text in, Accepted or Rejected out. It never raises on what the text says."""
+
+import hashlib
+from dataclasses import dataclass
+
+from .identity import check_identity
+from .printing import statement as printed
+from .programs import check_diagram
+from .reading import Refusal, canonical, fields, parse, shown
+from .shannon import check_shannon
+from .statement import TERMS, Reader
+
+_FIELDS = ("kind", "statement", "hash", "rests_on", "steps")
+_RESTS_ON = {"diagram": "axioms of Markov categories", "shannon": "Shannon's inequalities"}
+_RESTS_ON |= {"identity": "sums over finite alphabets"}
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The certificate proves `statement_text`, whose canonical text has the SHA-256 `hash`."""
+
+    statement_text: str
+    kind: str
+    rests_on: tuple[str, ...]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The certificate proves nothing, for this reason."""
+
+    reason: str
+
+
+def check(text: str, expected: object | None = None) -> Accepted | Rejected:
+    """Check a certificate.
+
+    text: the JSON text of the certificate, however malformed. expected: canonical data (lists, strings, true, false,
+    null) of the statement that must be the one proved; None accepts any statement.
+    """
+    try:
+        return _check(text, expected)
+    except Refusal as refusal:
+        return Rejected(str(refusal))
+
+
+def _check(text: str, expected: object | None) -> Accepted:
+    kind, raw, digest, rests_on, steps = fields(parse(text), _FIELDS, "the certificate")
+    if not isinstance(kind, str) or kind not in _RESTS_ON:
+        raise Refusal(f"unknown kind {shown(kind)}")
+    if digest != hashlib.sha256(canonical(raw).encode("ascii")).hexdigest():
+        raise Refusal("the hash is not that of the statement")
+    if expected is not None and canonical(raw) != canonical(expected):
+        raise Refusal("the certificate is about another statement")
+    reader = Reader()
+    statement = reader.statement(raw)
+    needed = [_RESTS_ON[kind]] + ["normalisation of softmax"] * (kind == "identity" and statement.heads)
+    if rests_on != needed:
+        raise Refusal(f"rests_on is {shown(rests_on)}; it must be {needed}")
+    relation, *sides = statement.holds
+    terms = sides[0][0] in TERMS
+    if (kind == "identity" and relation != "Equal") or (kind == "diagram" and not terms):
+        raise Refusal(f"kind {kind!r} does not prove a relation of this kind")
+    if kind == "diagram":
+        check_diagram(sides, steps)
+    elif kind == "shannon":
+        check_shannon(statement, steps)
+    else:
+        check_identity(statement, reader, terms, steps)
+    return Accepted(printed(statement), kind, tuple(needed), digest)

@@ -1,0 +1,117 @@
+"""Expressions as polynomials: definitions of H, I and D, and entries of composites by the shape of the term."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from .algebra import ONCE, ONE, Factors, Letter, Letters, Poly, total_of
+from .functions import Functions, number
+from .programs import Node, program, typed
+from .reading import Refusal, combined, shown
+from .shannon import Set, State
+
+HALF = Fraction(1, 2)
+Scope = dict[Node, Letter]
+
+
+class Expansion(Functions):
+    """Expands the expressions of one statement."""
+
+    def __init__(self, about: Node | None) -> None:
+        super().__init__()
+        self.about, self.rewrites, self.between = about, {}, list[Letter]()
+
+    def expand(self, node: Node, scope: Scope) -> Poly:
+        """The polynomial of an expression; letters outside the scope are free."""
+        kind = node[0]
+        if kind in ("Const", "Symbol", "Size", "Dimension", "LogPartition"):
+            return number(node[1]) if kind == "Const" else self.atom(kind.lower(), node[1])
+        if kind in ("Logit", "Softmax"):
+            letter = scope[node[2]] if node[2] in scope else node[2]
+            return self.logit(node[1], letter) if kind == "Logit" else self.atom("softmax", node[1], (letter,))
+        if kind == "Entry":
+            return self.entry(node[1], *[tuple(scope.get(x, x) for x in letters) for letters in node[2:]])
+        if kind == "Sum":
+            fresh = self.fresh(node[1][2])
+            return self.summed(self.expand(node[2], {**scope, node[1]: fresh}), (fresh,))
+        if kind in ("Entropy", "Information") and self.about is not None:
+            form = State(self.about).linear(node)
+            return combined([(self.entropy(self.about, key), times) for key, times in form.items()])
+        if kind == "DivergenceOf":
+            return self.divergence(node)
+        if kind in ("Add", "Mul"):
+            parts = [self.expand(part, scope) for part in node[1]]
+            return total_of(parts) if kind == "Add" else self.times(*parts)
+        if kind == "Pow":
+            return self.power(self.expand(node[1], scope), node[2])
+        if kind == "Derivative":
+            return self.derivative(self.expand(node[1], scope), node[2], node[3])
+        if kind == "Rank":
+            raise Refusal("kind 'identity' does not read Rank")
+        return {"Log": self.log, "Exp": self.exp, "Abs": self.abs}[kind](self.expand(node[1], scope))
+
+    def entry(self, term: Node, ins: Letters, outs: Letters, over: Letters = ()) -> Poly:
+        """The entry of a term, summed over the fresh letters `over`."""
+        self.between = [*over]
+        factors = self.spread(term, ins, outs)
+        return self.term(ONE, tuple(self.between), factors)
+
+    def spread(self, term: Node, ins: Letters, outs: Letters) -> Factors:
+        """The factors of an entry; the letters between the parts of a Seq are collected in `between`."""
+        kind, first = term[:2]
+        if kind == "Box":
+            return [(("entry", term, ins + outs), ONCE)]
+        if kind in ("Id", "Copy", "Swap"):
+            moved = ins[len(first) :] + ins[: len(first)] if kind == "Swap" else ins + ins
+            return [(("delta", "", pair), ONCE) for pair in zip(moved, outs, strict=False)]
+        factors: Factors = []
+        for at, part in enumerate(first if kind != "Discard" else ()):
+            here, there = typed(part)
+            if kind == "Par":
+                factors += self.spread(part, ins[: len(here)], outs[: len(there)])
+                ins, outs = ins[len(here) :], outs[len(there) :]
+            else:
+                made = tuple(self.fresh(x) for x in there) if at < len(first) - 1 else ()
+                self.between += made
+                factors += self.spread(part, ins, made if at < len(first) - 1 else outs)
+                ins = made
+        return factors
+
+    def law(self, term: Node, ins: Letters, wires: Set) -> tuple[Poly, dict[int, Letter]]:
+        """The law of a set of wires at the outputs of a term, with one letter for each wire."""
+        outs = tuple(self.fresh(x) for x in typed(term)[1])
+        at = {wire: letter for wire, letter in zip(program(term).outputs, outs, strict=True) if wire in wires}
+        return self.entry(term, ins, outs, tuple(sorted({*outs} - {*at.values()}))), at
+
+    def entropy(self, about: Node, wires: Any) -> Poly:
+        """H of a set of wires: sum -j log j."""
+        law, at = self.law(about, (), wires)
+        return self.summed(self.times(number(-1), law, self.log(law)), tuple(at.values()))
+
+    def divergence(self, node: Node) -> Poly:
+        """D(left, right), averaged over the inputs."""
+        _, which, left, right, over = node
+        ins = tuple(self.fresh(x) for x in typed(left)[0])
+        outputs = program(left).outputs
+        p, at = self.law(left, ins, frozenset(outputs))
+        q = self.entry(right, ins, tuple(at[wire] for wire in outputs))
+        both, less, log2 = total_of([p, q]), combined([(p, HALF), (q, -HALF)]), self.log(number(2))
+        rows: dict[str, tuple[Poly, Callable[[], Poly]]] = {  # f0, and the summand
+            "KL": ({}, lambda: self.times(p, combined([(self.log(p), 1), (self.log(q), -1)]))),
+            "TV": (number(HALF), lambda: self.abs(less)),
+            "hellinger2": (number(HALF), lambda: combined([(both, HALF), (self.power(self.times(p, q), HALF), -1)])),
+            "triangular": (number(HALF), lambda: self.times(number(2), less, less, self.power(both, -ONE))),
+            "chi2": ({}, lambda: combined([(self.times(p, p, self.power(q, -ONE)), 1), (p, -1)])),
+            "JS": (combined([(log2, HALF)]), lambda: total_of(map(mixed, (p, q)))),
+        }
+
+        def mixed(side: Poly) -> Poly:
+            return self.times(side, combined([(self.log(side), HALF), (log2, HALF), (self.log(both), -HALF)]))
+
+        if which not in rows:
+            raise Refusal(f"kind 'identity' does not read the divergence {shown(which)}")
+        f0, summand = rows[which]
+        total = self.summed(summand(), tuple(at.values()))
+        if len(at) < len(outputs):
+            total = combined([(total, 1), (f0, 1), (self.times(f0, self.summed(q, tuple(at.values()))), -1)])
+        return total if over is None else self.summed(self.times(self.entry(over, (), ins), total), ins)

@@ -1,0 +1,176 @@
+"""Logarithms, exponentials, absolute values, powers and derivatives of polynomials (rules 4 to 7)."""
+
+from fractions import Fraction
+from math import gcd, lcm
+
+from .algebra import NEVER_ZERO, ONCE, ONE, Atom, Factors, Frozen, Letter, Monomial, Poly, Power, Ring, letters_of
+from .programs import Node
+from .reading import EXPONENT, Refusal, bounded, combined, too_large
+
+NONNEGATIVE = ("entry", "softmax", "size", "dimension", "delta", "exp", "abs", "pow")
+UNIT: Monomial = ((), ())
+
+
+def number(value: Fraction | int) -> Poly:
+    """A constant polynomial."""
+    return {UNIT: Fraction(value)} if value else {}
+
+
+def primes(value: Fraction) -> dict[int, int]:
+    """A positive rational as powers of small primes and of what is left, prime or not."""
+    found: dict[int, int] = {}
+    for rest, sign in ((value.numerator, 1), (value.denominator, -1)):
+        for divisor in range(2, 10_000):
+            while rest % divisor == 0:
+                found[divisor], rest = found.get(divisor, 0) + sign, rest // divisor
+        if rest > 1:
+            found[rest] = found.get(rest, 0) + sign
+    return found
+
+
+def nonnegative(frozen: Frozen, term_by_term: bool = False) -> bool:
+    """Whether the polynomial is seen to be >= 0: term by term, or as c - sum of c_i m_i with 0 <= m_i <= 1 (rule 6)."""
+    if all(value > 0 and all(atom[0] in NONNEGATIVE for atom, _ in factors) for (_, factors), value in frozen):
+        return True
+    rest = dict(frozen)
+    constant = rest.pop(UNIT, Fraction(0))
+    small = [atom[0] in ("entry", "softmax", "delta") and to[0] >= 0 for _, factors in rest for atom, to in factors]
+    below = constant >= sum(map(abs, rest.values())) and not any(bound for bound, _ in rest)
+    return below and all(small) and not term_by_term
+
+
+def parts_of(bound: set[Letter], factors: Factors) -> list[Monomial]:
+    """A product under sums as a product of sums: factors that share a bound letter stay together."""
+    parts: list[tuple[set[Letter], Factors]] = []
+    for factor in factors:
+        letters, inside = letters_of(factor[0]) & bound, [factor]
+        for part in [part for part in parts if part[0] & letters]:
+            parts.remove(part)
+            letters, inside = letters | part[0], part[1] + inside
+        parts.append((letters, inside))
+    return [(tuple(sorted(letters, key=repr)), tuple(inside)) for letters, inside in parts]
+
+
+class Functions(Ring):
+    """A ring with nested atoms."""
+
+    rewrites: dict[Node, Frozen]  # what `given` says of Logit(direction, any letter)
+
+    def raised(self, atom: Atom, renaming: dict[Letter, Letter], to: Power) -> Poly:
+        base = self.substitute(atom[1], renaming)
+        if atom[0] != "pow":
+            base = {"log": self.log, "exp": self.exp, "abs": self.abs}[atom[0]](base)
+        zero = to[0] <= 0 and to[1]
+        return self.times(base, self.power(base, to[0] - 1)) if zero else self.power(base, to[0])
+
+    def logit(self, vector: Node, letter: Letter) -> Poly:
+        """Logit(vector, letter), rewritten where `given` says what it is."""
+        known = self.rewrites.get(vector)
+        return self.atom("logit", vector, (letter,)) if known is None else self.substitute(known, {})
+
+    def content(self, frozen: Frozen) -> tuple[Fraction, Factors, Frozen]:
+        """A positive rational, common nonnegative factors, and the rest (empty for 1), whose product it is."""
+        scale = bounded(Fraction(gcd(*[v.numerator for _, v in frozen]), lcm(*[v.denominator for _, v in frozen])))
+        bound, alone = {x for (letters, _), _ in frozen for x in letters}, len(frozen) == 1
+        common: dict[Atom, Power] = {}
+        for atom, to in frozen[0][0][1]:
+            least = min(dict(factors).get(atom, (0, False))[0] for (_, factors), _ in frozen)
+            if atom[0] in NONNEGATIVE and not letters_of(atom) & bound and (alone or least > 0):
+                common[atom] = to if alone else (Fraction(least), atom[0] not in NEVER_ZERO)
+        rest, out = Frozen(), {atom: to[0] for atom, to in common.items()}
+        for (letters, factors), value in frozen:
+            kept = [(a, (k - out.get(a, 0), zero)) for a, (k, zero) in factors if a not in out or k > out[a]]
+            rest += (((letters, tuple(kept)), bounded(value / scale)),)
+        parts = parts_of(bound, kept)
+        if alone and nonnegative(frozen, True) and len(parts) > 1:
+            pieces = [self.frozen(self.substitute(((part, ONE),), {})) for part in parts]
+            return scale, [*common.items(), *[(("pow", piece, ()), ONCE) for piece in pieces]], ()
+        again = self.frozen(self.substitute(rest, {}))
+        return scale, [*common.items()], () if again == ((UNIT, ONE),) else again
+
+    def log(self, poly: Poly) -> Poly:
+        """The logarithm; refused unless the polynomial is seen to be nonnegative."""
+        frozen = self.frozen(poly)
+        scale, common, rest = self.content(frozen) if frozen else (ONE, [], ((UNIT, -ONE),))
+        if not nonnegative(rest) or any(
+            zero and k <= 0 for _, (k, zero) in common
+        ):  # log (q q^-1) is not log q - log q
+            raise Refusal("the logarithm of 0, of q q^-1, or of what is not seen to be nonnegative")
+        parts = [(self.atom("log", ((UNIT, Fraction(n)),)), Fraction(count)) for n, count in primes(scale).items()]
+        parts += [(self._log_atom(*atom), exponent) for atom, (exponent, _) in common]
+        return combined([*parts, (self.atom("log", rest) if rest else {}, 1)])
+
+    def _log_atom(self, kind: str, data: Frozen, letters: tuple[Letter, ...]) -> Poly:
+        if kind == "softmax":
+            return combined([(self.atom("logit", data, letters), 1), (self.atom("logpartition", data), -1)])
+        if kind in ("exp", "pow"):
+            inside = self.substitute(data, {})
+            return inside if kind == "exp" else self.log(inside)
+        return self.atom("log", self.frozen(self.atom(kind, data, letters)))
+
+    def exp(self, poly: Poly) -> Poly:
+        """The exponential; exp 0 = 1."""
+        frozen = self.frozen(poly)
+        return self.atom("exp", frozen) if frozen else number(1)
+
+    def abs(self, poly: Poly) -> Poly:
+        """The absolute value."""
+        frozen = self.frozen(poly)
+        scale, common, rest = self.content(frozen) if frozen else (ONE, [], ())
+        if nonnegative(rest):
+            return poly
+        inside = self.frozen(combined([(dict(rest), -1 if rest[0][1] < 0 else 1)]))
+        return self.times(self.term(scale, (), common), self.atom("abs", inside))
+
+    def power(self, poly: Poly, to: Fraction) -> Poly:
+        """A rational power; other than positive integers only of what is seen to be nonnegative."""
+        frozen = self.frozen(poly)
+        if to == 0 or (to < 0 and not frozen):
+            raise Refusal("0 to a negative power, or the power 0")
+        if not frozen or to == 1:
+            return poly
+        if to.denominator == 1 and to > 0:
+            (bound, single), value = frozen[0]
+            if len(frozen) == 1 and not bound:
+                return self.term(bounded(value, int(to)), (), [(a, (k * to, zero)) for a, (k, zero) in single])
+            if to > EXPONENT:
+                raise too_large(f"a power above {EXPONENT} of a sum")
+            return self.times(*[poly] * int(to))
+        scale, common, rest = self.content(frozen)
+        vanishing = [atom for atom, (exponent, _) in common if exponent <= 0 and atom[0] not in NEVER_ZERO]
+        if not nonnegative(rest) or (to < 0 and vanishing):
+            raise Refusal(f"the power {to} of what is not seen to be nonnegative and finite")
+        factors = [(atom, (exponent * to, zero and to > 0)) for atom, (exponent, zero) in common]
+        factors += [(("pow", rest, ()), (to, to > 0))] if rest else []
+        constant = ONE
+        for n, count in primes(scale).items():
+            whole = count * to // 1
+            constant = bounded(constant * bounded(Fraction(n) if whole > 0 else Fraction(1, n), abs(whole)))
+            if count * to != whole:
+                factors.append((("pow", ((UNIT, Fraction(n)),), ()), (count * to - whole, True)))
+        return self.term(constant, (), factors)
+
+    def derivative(self, poly: Poly, point: Node, along: Node) -> Poly:
+        """The directional derivative at a point."""
+        rows = []
+        for (bound, factors), value in poly.items():
+            for at, (atom, (k, _)) in enumerate(factors):
+                change = self._change(atom, point, along)
+                rest = [*factors[:at], *factors[at + 1 :], *([(atom, (k - 1, k > 1))] if k != 1 else [])]
+                rows.append((self.multiplied(value, bound, rest, [change]) if change else {}, k))
+        return combined(rows)
+
+    def _change(self, atom: Atom, point: Node, along: Node) -> Poly:
+        """The derivative of an atom."""
+        kind, data, letters = atom
+        if kind in ("log", "exp", "abs", "pow"):
+            inside = self.derivative(self.substitute(data, {}), point, along)
+            if self.frozen(inside) and kind != "exp":
+                raise Refusal(f"the derivative of {kind}")
+            return self.times(self.atom(*atom), inside)
+        if kind not in ("softmax", "logpartition", "logit") or data != point or kind == "logit":
+            return self.logit(along, letters[0]) if kind == "logit" and data == point else {}
+        over = (self.fresh(point[2][2]),)
+        mean = self.summed(self.times(self.atom("softmax", point, over), self.logit(along, over[0])), over)
+        centred = combined([(self.logit(along, letters[0]) if letters else {}, 1), (mean, -1)])
+        return mean if kind == "logpartition" else self.times(self.atom(*atom), centred)

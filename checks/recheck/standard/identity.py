@@ -1,0 +1,125 @@
+"""The kind `identity`: both sides and the stated normal form are one polynomial.
+
+`infinities` sees to it that no logarithm is split where one infinity stands against another.
+"""
+
+from fractions import Fraction
+from itertools import islice, permutations
+
+from .expansion import Expansion, Scope
+from .printing import expression
+from .programs import Node, typed
+from .reading import RENAMINGS, Refusal, fields, indices, shown
+from .statement import Reader, Statement
+
+
+def check_identity(statement: Statement, reader: Reader, terms: bool, steps: object) -> None:
+    """Refuse unless left, right and the stated normal form agree."""
+    _, left, right = statement.holds
+    raw, uses = fields(steps, ("normal", "uses"), "steps")
+    reader.free = set()
+    normal, free = reader.node(raw, "expr"), sorted(reader.free)
+    work = Expansion(statement.about)
+    rewrites = [_rewrite(statement, i, set(free)) for i in indices(uses, len(statement.given), "uses")]
+    work.rewrites = {vector: work.frozen(work.expand(value, {})) for vector, value in rewrites}
+    letters: tuple[Node, ...] = ()
+    if terms:
+        ins, outs = typed(left)
+        letters = tuple(("Letter", at, x) for at, x in enumerate(ins + outs))  # numbers, not names: nowhere else
+        left, right = (("Entry", side, letters[: len(ins)], letters[len(ins) :]) for side in (left, right))
+    for side in (left, right):  # the normal form is a witness, no part of the statement
+        infinities(side)
+    wanted = work.frozen(work.expand(left, {}))
+    if work.frozen(work.expand(right, {})) != wanted:
+        raise Refusal("left and right have different normal forms")
+    for naming in islice(permutations(letters, len(free)), RENAMINGS) if terms else [()]:
+        scope: Scope = dict(zip(free, naming))  # `normal` may call the letters of two terms as it likes
+        if all(x[2] == letter[2] for x, letter in scope.items()) and work.frozen(work.expand(normal, scope)) == wanted:
+            return
+    raise Refusal("'normal' is not the normal form of the two sides")
+
+
+def _plain(node: Node) -> bool:
+    """Whether an expression is finite, without letters, and the same at every point."""
+    return node[0] in ("Const", "Symbol", "Size") or (node[0] in ("Add", "Mul") and all(map(_plain, node[1])))
+
+
+def _rewrite(statement: Statement, number: int, free: set[Node]) -> tuple[Node, Node]:
+    """Logit(u, w) = e for all w, as u and e."""
+    relation, left, right = statement.given[number]
+    if relation != "Equal" or left[0] != "Logit" or left[1][0] != "Direction" or not _plain(right):
+        raise Refusal(f"relation {number} of given is not Logit(direction, letter) = constants, symbols and sizes")
+    if left[2] in free.union(*statement.free[: number + 1], *statement.free[number + 2 :]):
+        raise Refusal(f"the letter of relation {number} of given is free elsewhere too")
+    return left[1], right
+
+
+def infinities(node: Node) -> set[int]:
+    """The infinities (+1, -1) that an expression can take; refused where it can take both or that is not seen."""
+    kind, found = node[0], set[int]()
+    if kind == "DivergenceOf":
+        return {1} if node[1] in ("KL", "chi2") else found
+    if kind == "Sum":
+        return infinities(node[2])
+    if kind == "Add":
+        found = found.union(*[infinities(part) for part in node[1]])
+    elif kind in ("Mul", "Log", "Pow"):
+        found = _product(node[1] if kind == "Mul" else (node,))
+    elif kind in ("Exp", "Abs", "Derivative"):
+        _finite(node[1], kind)
+    if len(found) > 1:
+        raise Refusal(f"{shown(expression(node))} may set infinity against infinity")
+    return found
+
+
+def _finite(node: Node, where: str) -> None:
+    if infinities(node):
+        raise Refusal(f"{shown(expression(node))} may be infinite inside {where}")
+
+
+def _powers(*nodes: Node) -> list[tuple[Node, Fraction]]:
+    return [(node[1], node[2]) if node[0] == "Pow" else (node, Fraction(1)) for node in nodes]
+
+
+def _positive(node: Node) -> bool:
+    return node[0] in ("Softmax", "Exp", "Size") or (node[0] == "Const" and node[1] > 0)
+
+
+def _factor(node: Node, others: tuple[Node, ...]) -> set[int]:
+    """The infinities of one factor of a product; where a cofactor vanishes the whole product is 0."""
+    if node[0] not in ("Pow", "Log"):
+        return infinities(node)
+    covered = [base for base, exponent in _powers(*others) if exponent > 0]
+    found = set()
+    inside = node if node[0] == "Pow" else node[1]
+    for base, exponent in _powers(*(inside[1] if inside[0] == "Mul" else (inside,))):
+        _finite(base, "a power or logarithm")
+        if not _positive(base) and base not in covered and (exponent < 0 or node[0] == "Log"):
+            found.add(1 if exponent < 0 else -1)
+    return found
+
+
+def _product(factors: tuple[Node, ...]) -> set[int]:
+    found = [_factor(node, factors[:at] + factors[at + 1 :]) for at, node in enumerate(factors)]
+    infinite = [at for at, signs in enumerate(found) if signs]
+    sign = 1
+    for at, node in enumerate(factors if infinite else ()):
+        if node[0] == "Const" and node[1] < 0:
+            sign = -sign
+        elif at != infinite[0] and (at in infinite or not _nonnegative(node)):
+            raise Refusal(f"{shown(expression(node))} stands beside what may be infinite, and its sign is not known")
+    return {sign * one for at in infinite for one in found[at]}
+
+
+def _nonnegative(node: Node) -> bool:
+    kind = node[0]
+    if kind == "Sum":
+        return _nonnegative(node[2])
+    if kind == "Pow":
+        return _nonnegative(node[1]) and (node[2] > 0 or _positive(node[1]))
+    if kind in ("Mul", "Add"):
+        *_, last = node[1]
+        entry = last[1][-1] if kind == "Add" and last[0] == "Mul" else ("",)
+        less = (("Const", 1), ("Mul", (("Const", -1), entry)))  # 1 minus a probability
+        return all(map(_nonnegative, node[1])) or (node[1] == less and entry[0] in ("Entry", "Softmax"))
+    return kind in ("Entry", "Softmax", "Size", "Exp", "Abs") or (kind == "Const" and bool(node[1] >= 0))
