@@ -26,6 +26,10 @@ class Verdict:
         """The JSON fields that this verdict adds to a result."""
         return {}
 
+    def summary(self) -> str:
+        """The evidence in one line."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Proved(Verdict):
@@ -41,6 +45,9 @@ class Proved(Verdict):
     def evidence(self) -> dict[str, Any]:
         return {"certificate": self.certificate, "rests_on": list(self.rests_on)}
 
+    def summary(self) -> str:
+        return f"certificate ({self.certificate['kind']})"
+
 
 @dataclass(frozen=True)
 class Holds(Verdict):
@@ -53,6 +60,9 @@ class Holds(Verdict):
     def evidence(self) -> dict[str, Any]:
         return {"instances": self.instances, "record": self.record}
 
+    def summary(self) -> str:
+        return ", ".join([f"{self.instances:,} instances", *(f"{name} {value}" for name, value in self.record.items())])
+
 
 @dataclass(frozen=True)
 class Refuted(Verdict):
@@ -63,6 +73,9 @@ class Refuted(Verdict):
 
     def evidence(self) -> dict[str, Any]:
         return {"counterexample": self.counterexample}
+
+    def summary(self) -> str:
+        return f"{self.counterexample.get('left')} against {self.counterexample.get('right')}"
 
 
 @dataclass(frozen=True)
@@ -99,3 +112,6 @@ class Undecided(Verdict):
 
     def evidence(self) -> dict[str, Any]:
         return {"reason": self.reason}
+
+    def summary(self) -> str:
+        return " ".join(self.reason.split())

@@ -20,6 +20,7 @@ from lmlaws.checks.verdicts import Proved, Refuted, Undecided, Verdict
 from lmlaws.theory.analytic import E, along, cov, derivative, times, token
 from lmlaws.theory.expressions import (
     ONE,
+    ZERO,
     Abs,
     Direction,
     Equal,
@@ -35,6 +36,7 @@ from lmlaws.theory.expressions import (
     Size,
     Softmax,
     Sum,
+    Symbol,
     log,
 )
 from lmlaws.theory.language import parse
@@ -223,3 +225,13 @@ def test_identity_prover_reads_what_it_says() -> None:
     prover = IdentityProver()
     assert prover.accepts(Statement(LessEq(px, qx))) == "not an equation"
     assert prover.accepts(equal(D("reverse_KL", p, q), D("KL", q, p))) is not None
+
+
+def test_a_hypothesis_at_a_point_is_not_differentiated() -> None:
+    """With <g(w),u> = A(h) for all w at one h, the hypothesis may not be differentiated along v."""
+    given = (Equal(Logit(u, t), LogPartition(h)),)
+    false = Statement(Equal(derivative(E(h, along(u)), h, v), derivative(LogPartition(h), h, v)), given=given)
+    assert isinstance(decide(false), Undecided)
+    constant = (Equal(Logit(u, t), Symbol("c")),)
+    true = Statement(Equal(derivative(E(h, along(u)), h, v), ZERO), given=constant)
+    assert isinstance(decide(true), Proved)

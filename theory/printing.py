@@ -41,7 +41,7 @@ from .expressions import (
     walk,
 )
 from .quantities import markov
-from .statements import Statement
+from .statements import Statement, free
 from .terms import Box, Copy, Discard, Id, Par, Seq, Swap, Term, Type, show_type, wire_names
 
 _SUM, _PRODUCT, _PREFIX, _ATOM = range(4)
@@ -52,9 +52,9 @@ _Piece: TypeAlias = "tuple[str, int]"
 def show(statement: Statement) -> str:
     """The statement in one line; in the text language where that can say it."""
     text = _relation(statement.holds)
-    letters = dict.fromkeys(_letter(letter) for letter in statement.free_letters())
+    letters = _free(statement.holds)
     if letters:
-        text = f"for all {', '.join(letters)}: {text}"
+        text = f"for all {letters}: {text}"
     wanted = statement.about.outputs if isinstance(statement.about, Box) else ()
     conditions, named = _conditions(statement.given, _variables(statement.holds), wanted)
     if conditions:
@@ -100,6 +100,16 @@ def _objects(kind: Type) -> str:
 def _relation(relation: Relation) -> str:
     sides = [show_term(side) if isinstance(side, Term) else show_expr(side) for side in (relation.left, relation.right)]
     return (" = " if isinstance(relation, Equal) else " <= ").join(sides)
+
+
+def _free(relation: Relation) -> str:
+    """The letters for which a relation is meant, each by itself."""
+    return ", ".join(dict.fromkeys(_letter(letter) for letter in free(relation)))
+
+
+def _condition(relation: Relation) -> str:
+    letters = _free(relation)
+    return _relation(relation) + (f" for all {letters}" if letters else "")
 
 
 def _variables(node: Any) -> list[str]:
@@ -165,7 +175,7 @@ def _forms(relation: Relation) -> list[tuple[int, str, list[str]]]:
             return [(1, f"{_group(left.groups[0])} _||_ {_group(left.groups[1])}{behind}", variables)]
         if isinstance(left, Entropy) and left.given:
             return [(1, f"{_group(left.of)} = f({','.join(left.given)})", variables)]
-    return [(1, _relation(relation), variables)]
+    return [(1, _condition(relation), variables)]
 
 
 def _group(names: Sequence[str]) -> str:

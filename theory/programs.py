@@ -2,8 +2,8 @@
 
 A program is boxes in order, each input wired to an earlier output; copying is using a wire twice, discarding is not
 using it. Two rules give the normal form: a box whose outputs nobody uses is dropped (causality), and equal
-deterministic boxes on equal inputs are merged (they commute with copying). Number what is left from the outputs backwards: two terms
-are equal in every Markov category exactly when their normal forms are equal.
+deterministic boxes on equal inputs are merged (they commute with copying). Number what is left from the outputs
+backwards: two terms are equal in every Markov category exactly when their normal forms are equal.
 
 Reference: Fritz and Liang, "Free gs-monoidal categories and free Markov categories" (Appl. Categ. Structures 31, 2023).
 """

@@ -109,10 +109,6 @@ class Statement:
             isinstance(node, Entry | DivergenceOf | Term) for node in nodes
         )
 
-    def free_letters(self) -> tuple[Letter, ...]:
-        """Letters that no sum binds: the statement holds for each of them."""
-        return tuple(dict.fromkeys(x for r in (self.holds, *self.given) for s in (r.left, r.right) for x in free(s)))
-
     def sympy(self) -> Any:
         """The statement as a sympy relation between indexed sums with symbolic sizes; the way into sympy."""
         from .symbolic import to_sympy

@@ -40,7 +40,7 @@ from lmlaws.theory.expressions import (
     walk,
 )
 from lmlaws.theory.quantities import expand, fresh
-from lmlaws.theory.statements import Statement, encode, free
+from lmlaws.theory.statements import Statement, encode
 from lmlaws.theory.terms import Box, Copy, Discard, Id, Par, Seq, Swap, Term
 
 from ..engine import Budget
@@ -61,7 +61,9 @@ from .polynomials import (
     UnprovableError,
     Weight,
     atom,
+    letters,
     number,
+    relabelled,
     sum_letters,
     total,
 )
@@ -99,6 +101,11 @@ class IdentityProver:
         return Proved(self.name, certificate("identity", statement, steps))
 
 
+def common_form(statement: Statement) -> Expr:
+    """The normal form of the left side, for people to read. Raises UnprovableError."""
+    return as_expression(normal(as_expressions(statement)[0], usable(statement.given)[0]))
+
+
 def as_expressions(statement: Statement) -> tuple[Expr, Expr]:
     """Both sides with quantities expanded; terms become entries at free letters. Raises UnprovableError."""
     left, right = statement.holds.left, statement.holds.right
@@ -113,17 +120,22 @@ def as_expressions(statement: Statement) -> tuple[Expr, Expr]:
 
 
 def usable(given: tuple[Relation, ...]) -> tuple[dict[Direction, Expr], list[int]]:
-    """Hypotheses that rewrite: the logit along a direction is an expression free of the token."""
+    """Hypotheses that rewrite: the logit along a direction is one number, the same at every token and point."""
     rewrites: dict[Direction, Expr] = {}
     uses = []
     for i, relation in enumerate(given):
         left, right = relation.left, relation.right
         if not (isinstance(relation, Equal) and isinstance(left, Logit) and isinstance(right, Expr)):
             continue
-        if isinstance(left.vector, Direction) and not free(right) and left.vector not in rewrites:
+        if isinstance(left.vector, Direction) and _plain(right) and left.vector not in rewrites:
             rewrites[left.vector] = right
             uses.append(i)
     return rewrites, uses
+
+
+def _plain(expr: Expr) -> bool:
+    """Whether an expression mentions no letter, point or kernel: a derivative may not see it."""
+    return all(isinstance(node, Const | Symbol | Size | Add | Mul) for node in walk(expr) if isinstance(node, Expr))
 
 
 def normal(expr: Expr, rewrites: dict[Direction, Expr]) -> Poly:
@@ -223,23 +235,31 @@ def entry_polynomial(term: Term, ins: tuple[Letter, ...], outs: tuple[Letter, ..
     return result if before is ins else sum_letters(before, result)
 
 
-def as_expression(poly: Poly) -> Expr:
-    """A polynomial as an expression of the statement language."""
-    return add(
-        *(
-            sum_over(
-                monomial.bound,
-                mul(
-                    Const(value),
-                    *(_atom_expression(a) ** e if e != 1 else _atom_expression(a) for a, e in monomial.factors),
-                ),
-            )
-            for monomial, value in poly.terms
-        )
-    )
+def as_expression(poly: Poly, taken: set[str] | None = None) -> Expr:
+    """A polynomial as an expression of the statement language; bound letters get names that nothing else has."""
+    if taken is None:
+        taken = {letter.name for monomial, _ in poly.terms for node, _ in monomial.factors for letter in letters(node)}
+    parts = []
+    for monomial, value in poly.terms:
+        names = {letter: _named(letter, taken) for letter in monomial.bound}
+        factors = [
+            _atom_expression(node, taken) ** e if e != 1 else _atom_expression(node, taken)
+            for node, e in relabelled(dict(monomial.factors), names)
+        ]
+        parts.append(sum_over(tuple(names.values()), mul(Const(value), *factors)))
+    return add(*parts)
 
 
-def _atom_expression(node: Atom) -> Expr:
+def _named(letter: Letter, taken: set[str]) -> Letter:
+    """A readable letter of the same alphabet: x1, x2, ... for X."""
+    stem, number_ = letter.alphabet.name.lower(), 1
+    while f"{stem}{number_}" in taken:
+        number_ += 1
+    taken.add(f"{stem}{number_}")
+    return Letter(f"{stem}{number_}", letter.alphabet)
+
+
+def _atom_expression(node: Atom, taken: set[str]) -> Expr:
     if isinstance(node, BoxEntry):
         return Entry(node.box, node.ins, node.outs)
     if isinstance(node, Weight):
@@ -255,5 +275,5 @@ def _atom_expression(node: Atom) -> Expr:
     if isinstance(node, Delta):
         return Entry(Id((node.a.alphabet,)), (node.a,), (node.b,))
     if isinstance(node, PowerOf):
-        return as_expression(node.of)
-    return {"log": Log, "exp": Exp, "abs": Abs}[node.name](as_expression(node.of))
+        return as_expression(node.of, taken)
+    return {"log": Log, "exp": Exp, "abs": Abs}[node.name](as_expression(node.of, taken))

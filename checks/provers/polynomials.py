@@ -258,7 +258,7 @@ def opened(monomial: Monomial) -> tuple[tuple[Letter, ...], Factors]:
     Letters that wait to be summed must be fresh: canonical names are for bound letters alone.
     """
     apart = {letter: fresh(letter.alphabet) for letter in monomial.bound}
-    return tuple(apart.values()), dict(_relabelled(dict(monomial.factors), apart))
+    return tuple(apart.values()), dict(relabelled(dict(monomial.factors), apart))
 
 
 def vanishes(node: Atom) -> bool:
@@ -397,7 +397,7 @@ def _canonical(bound: tuple[Letter, ...], factors: Factors) -> Monomial:
     for orders in product(*(permutations(group) for group in groups)):
         order = [letter for group in orders for letter in group]
         names = {old: Letter(f"#{level}.{i}", old.alphabet) for i, old in enumerate(order)}
-        monomial = Monomial(tuple(names.values()), _sorted(_relabelled(factors, names)))
+        monomial = Monomial(tuple(names.values()), _sorted(relabelled(factors, names)))
         if best is None or repr(monomial) < best[0]:
             best = (repr(monomial), monomial)
     assert best is not None
@@ -408,7 +408,8 @@ def _sorted(factors: Iterable[tuple[Atom, Fraction]]) -> tuple[tuple[Atom, Fract
     return tuple(sorted(factors, key=repr))
 
 
-def _relabelled(factors: Factors, names: Mapping[Letter, Letter]) -> Iterator[tuple[Atom, Fraction]]:
+def relabelled(factors: Factors, names: Mapping[Letter, Letter]) -> Iterator[tuple[Atom, Fraction]]:
+    """The factors with free letters renamed, one to one, so that no rule is set off."""
     for node, exponent in factors.items():
         if isinstance(node, Function):
             yield Function(node.name, rename_poly(node.of, names)), exponent
@@ -423,5 +424,5 @@ def _colour(letter: Letter, colours: Mapping[Letter, str], factors: Factors) -> 
     names = {x: Letter(f"~{colour}", x.alphabet) for x, colour in colours.items()}
     names[letter] = Letter("*", letter.alphabet)
     own = {node: e for node, e in factors.items() if letter in set(letters(node))}
-    text = repr(_sorted(_relabelled(own, names)))
+    text = repr(_sorted(relabelled(own, names)))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,192 @@
+"""From engines' verdicts to one verdict of a claim: what each engine said, what its twins became, as expected or not.
+
+A proof counts when the independent checker accepts its certificate; a refutation when its instance was evaluated
+exactly. A proof and a refutation of one statement cannot both stand: that raises SoundnessError.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+from lmlaws.theory.claims import Claim
+from lmlaws.theory.statements import Statement
+
+from .engine import Budget, Engine
+from .evidence import RESTS_ON
+from .recheck import Accepted, check
+from .verdicts import Conditional, Holds, Measured, Proved, Refuted, Undecided, Verdict
+
+AXIOMS = RESTS_ON["diagram"]
+
+
+class SoundnessError(RuntimeError):
+    """An engine proved what another refuted, or the checker rejected a prover's certificate: a fault of lmlaws."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a statement, and what every engine said or why it did not speak."""
+
+    verdict: Verdict
+    said: tuple[Verdict, ...]
+    refusals: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a claim. `as_expected` is None when it was not decided."""
+
+    claim: Claim
+    judgement: Judgement
+    twins: tuple[tuple[str, Verdict], ...]
+    as_expected: bool | None
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.judgement.verdict
+
+
+def provers() -> tuple[Engine, ...]:
+    """The engines that prove, cheapest first."""
+    from .provers.identities import IdentityProver
+    from .provers.markov import MarkovProver
+    from .provers.shannon import ShannonProver
+
+    return (MarkovProver(), IdentityProver(), ShannonProver())
+
+
+def exact_engines() -> tuple[Engine, ...]:
+    """The provers and the search for exact counterexamples."""
+    from .exact.search import SearchEngine
+
+    return (*provers(), SearchEngine())
+
+
+def judge_statement(
+    statement: Statement,
+    engines: Sequence[Engine],
+    budget: Budget,
+    *,
+    all_engines: bool,
+    twins: Sequence[Statement] = (),
+) -> Judgement:
+    """Ask the engines in turn. With `all_engines` each one speaks; else the first proof or refutation ends it."""
+    said: list[Verdict] = []
+    refusals: list[tuple[str, str]] = []
+    for engine in engines:
+        reason = engine.accepts(statement)
+        if reason is not None:
+            refusals.append((engine.name, reason))
+            continue
+        begun = perf_counter()
+        verdict = engine.decide(statement, budget.restarted(), twins)
+        verdict = replace(verdict, seconds=perf_counter() - begun)
+        if isinstance(verdict, Proved):
+            _recheck(verdict, statement)
+        said.append(verdict)
+        if not all_engines and isinstance(verdict, Proved | Refuted):
+            break
+    return Judgement(combine(said, refusals), tuple(said), tuple(refusals))
+
+
+def _recheck(verdict: Proved, statement: Statement) -> None:
+    outcome = check(json.dumps(verdict.certificate), statement.canonical)
+    if not isinstance(outcome, Accepted):
+        raise SoundnessError(f"the checker rejects the certificate of engine {verdict.engine}: {outcome.reason}")
+
+
+def combine(said: Sequence[Verdict], refusals: Sequence[tuple[str, str]]) -> Verdict:
+    """One verdict from several. Raises SoundnessError when one proved what another refuted."""
+    proofs = [v for v in said if isinstance(v, Proved)]
+    refutations = [v for v in said if isinstance(v, Refuted)]
+    if proofs and refutations:
+        raise SoundnessError(f"{proofs[0].engine} proved what {refutations[0].engine} refuted")
+    if proofs:  # a proof from the definitions says more of an axiom than the axiom does
+        return min(proofs, key=lambda proof: proof.rests_on == AXIOMS)
+    for verdict in said:
+        if isinstance(verdict, Refuted | Measured):
+            return verdict
+    holding = [v for v in said if isinstance(v, Holds)]
+    if holding:
+        first = holding[0]
+        record = {v.engine: v.record for v in holding}
+        return (
+            Holds(
+                "+".join(v.engine for v in holding),
+                instances=sum(v.instances for v in holding),
+                record=record,
+                seconds=sum(v.seconds for v in holding),
+            )
+            if len(holding) > 1
+            else first
+        )
+    reasons = [f"{v.engine}: {v.reason}" for v in said if isinstance(v, Undecided)]
+    reasons += [f"{engine}: {reason}" for engine, reason in refusals]
+    return Undecided("all", "; ".join(reasons) or "nothing was tried")
+
+
+def judge(claim: Claim, engines: Sequence[Engine], budget: Budget) -> Result:
+    """The result of a claim: its own verdict, the mended one's where it is refuted, and its twins'."""
+    begun = perf_counter()
+    near = tuple(claim.twin_statements.values())
+    judgement = judge_statement(claim.statement, engines, budget, all_engines=True, twins=near)
+    if isinstance(judgement.verdict, Refuted) and claim.mend is not None and claim.mended is not None:
+        under = judge_statement(claim.mended, engines, budget, all_engines=False).verdict
+        if isinstance(under, Proved | Holds):
+            verdict = Conditional(
+                judgement.verdict.engine, refuted=judgement.verdict, hypothesis=claim.mend.hypothesis, under=under
+            )
+            judgement = replace(judgement, verdict=verdict)
+    twins = tuple(
+        (name, judge_statement(statement, _refuters(engines), budget, all_engines=False).verdict)
+        for name, statement in claim.twin_statements.items()
+    )
+    return Result(claim, judgement, twins, as_expected(claim, judgement.verdict, twins), perf_counter() - begun)
+
+
+def _refuters(engines: Sequence[Engine]) -> tuple[Engine, ...]:
+    """Engines for twins: refuters first, since a twin should fall; provers after, to catch a twin that is true."""
+    return tuple(sorted((engine for engine in engines if engine.exact), key=lambda engine: engine.name != "search"))
+
+
+def as_expected(claim: Claim, verdict: Verdict, twins: Sequence[tuple[str, Verdict]]) -> bool | None:
+    """Whether the verdict is the author's, with every twin refuted; None when that is not decided."""
+    wanted = {
+        "true": (Proved, Holds),
+        "refuted": (Refuted, Conditional),
+        "conditional": (Conditional,),
+        "measured": (Measured,),
+    }[claim.expects]
+    if isinstance(verdict, Undecided):
+        return None
+    if not isinstance(verdict, wanted) or any(isinstance(v, Proved | Holds) for _, v in twins):
+        return False
+    return None if any(isinstance(v, Undecided) for _, v in twins) else True
+
+
+def as_json(result: Result, version: str) -> dict[str, Any]:
+    """A result as one JSON object, to the contract of the command line."""
+    verdict = result.verdict
+    return {
+        "id": result.claim.id,
+        "statement": str(result.claim.statement),
+        "hash": result.claim.statement.hash,
+        "verdict": verdict.name,
+        "engine": verdict.engine,
+        "rests_on": list(verdict.rests_on) if isinstance(verdict, Proved) else [],
+        **verdict.evidence(),
+        "engines": [
+            {"engine": v.engine, "verdict": v.name, "evidence": v.summary(), "seconds": round(v.seconds, 3)}
+            for v in result.judgement.said
+        ],
+        "refusals": [{"engine": engine, "reason": reason} for engine, reason in result.judgement.refusals],
+        "twins": [{"name": name, "verdict": v.name, "engine": v.engine, **v.evidence()} for name, v in result.twins],
+        "as_expected": result.as_expected,
+        "seconds": round(result.seconds, 3),
+        "version": version,
+    }
