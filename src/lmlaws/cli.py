@@ -1,0 +1,274 @@
+"""The command line. Names, options, exit codes and JSON fields are a contract: see `lmlaws --help` and exits.py.
+
+Each command is declared here and done in `lmlaws.commands`, which is imported only when it runs: `lmlaws prove`
+answers in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from .exits import DONE, USAGE, Boundary
+from .terminal import note, prepare_streams, say
+
+if TYPE_CHECKING:
+    from .theory.claims import Claim
+
+HELP = """Claims about language models, stated once: proved with certificates, refuted exactly, or measured on models.
+
+\b
+First steps
+  lmlaws prove 'I(X;Z) <= I(X;Y) given X -> Y -> Z'
+  lmlaws audit           decide the whole catalogue, write a report
+  lmlaws explain C4      all about one claim
+
+\b
+Exit codes
+  0 proved, as expected, done      64 usage, a malformed statement included
+  1 refuted, not as expected       65 malformed data (claim file, certificate)
+  2 undecided                      70 internal error    130 interrupted
+"""
+
+app = typer.Typer(
+    help=HELP,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 80},
+)
+
+# A statement may begin with a minus sign: what is no option of ours is text.
+TEXT_MAY_BEGIN_WITH_MINUS = {"ignore_unknown_options": True}
+SECONDS = 20.0
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for results, certificates and the report.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        say(f"lmlaws {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _begin(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> int:
+    if context.invoked_subcommand is None:
+        note(context.get_help())
+        return USAGE
+    return DONE
+
+
+def _seconds(value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter(f"{value} is not a number of seconds greater than 0")
+    return value
+
+
+@app.command(context_settings=TEXT_MAY_BEGIN_WITH_MINUS)
+def prove(
+    statement: Annotated[
+        str, typer.Argument(metavar="STATEMENT", help="In quotes; - reads one a line from stdin (needs --json).")
+    ],
+    as_json: Json = False,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", callback=_seconds, help="Seconds that one engine may take.")
+    ] = SECONDS,
+    save: Annotated[Path | None, typer.Option(metavar="CERT", help="Write the proof's certificate here.")] = None,
+) -> int:
+    """Decide one statement.
+
+    \b
+    Examples
+      lmlaws prove 'I(X;Z) <= I(X;Y) given X -> Y -> Z'
+      lmlaws prove 'I(X;Y|Z) <= I(X;Y)'
+      lmlaws prove 'det k: X -> Y |- k >> copy[Y] = copy[X] >> k @ k'
+      lmlaws prove 'H(X,Y) <= H(X) + H(Y)' --save proof.json
+      lmlaws prove - --json < statements.txt
+
+    Exit 0 proved, 1 refuted, 2 undecided. A bad line of a stream, an empty one included, gives
+    {"error", "line", "column"}; the stream goes on and the exit code is 65 at its end.
+    """
+    from .commands import prove as command
+
+    if statement != "-":
+        return command.prove(statement, as_json=as_json, seconds=timeout, save=save)
+    if not as_json or save is not None:
+        raise typer.BadParameter("`prove -` reads a stream: it needs --json and takes no --save")
+    return command.prove_stream(sys.stdin, seconds=timeout)
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Python files with claims, or folders.")],
+    as_json: Json = False,
+) -> int:
+    """Judge claims of your own files.
+
+    \b
+    Examples
+      lmlaws check my_claims.py
+      lmlaws check claims/ --json
+
+    The files are Python and run as your own code; every exact engine judges their claims. Exit 0 when all are as
+    expected, 1 when some are not, 2 when some are undecided.
+    """
+    from .commands import audit as command
+
+    return command.check(paths, as_json=as_json)
+
+
+@app.command()
+def audit(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", hidden=True)] = None,
+    out: Out = Path("out"),
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ID...", help="These claims only; D5 takes D5.a, D5.b.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller models, fewer instances.")] = False,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Judge in N processes.")] = 1,
+) -> int:
+    """Judge the whole catalogue and write the report.
+
+    \b
+    Examples
+      lmlaws audit
+      lmlaws audit --quick --only C4 D5
+      lmlaws audit --out /tmp/audit --workers 2
+
+    Every engine that can read a claim judges it. Writes results.json, certificates/ and report.html. Interrupted,
+    it goes on where it was. Exit 0 when all are as expected, 1 when some are not, 2 when some are undecided.
+    """
+    from .commands import audit as command
+
+    wanted = [part for text in (*(only or ()), *(ids or ())) for part in text.replace(",", " ").split()]
+    return command.audit(out, _known(wanted), quick=quick, workers=workers)
+
+
+@app.command()
+def recheck(
+    certificates: Annotated[list[Path], typer.Argument(metavar="CERT...", help="JSON files.")],
+    statement: Annotated[str | None, typer.Option(metavar="S", help="What each must prove.")] = None,
+    claim: Annotated[str | None, typer.Option(metavar="ID", help="The claim that each must prove.")] = None,
+) -> int:
+    """Check certificates and print what they prove.
+
+    \b
+    Examples
+      lmlaws recheck proof.json
+      lmlaws recheck proof.json --statement 'I(X;Z) <= I(X;Y) given X -> Y -> Z'
+      lmlaws recheck out/certificates/C4+mended.json --claim C4
+
+    Exit 0 when all are accepted, 1 when one is rejected, 65 when one cannot be read.
+    """
+    from .commands import recheck as command
+    from .theory.language import parse
+
+    if statement is not None and claim is not None:
+        raise typer.BadParameter("give --statement or --claim, not both")
+    if statement is not None:
+        return command.recheck(certificates, (parse(statement),))
+    if claim is None:
+        return command.recheck(certificates, ())
+    found = _one(claim)
+    return command.recheck(certificates, (found.statement, *((found.mended,) if found.mended is not None else ())))
+
+
+@app.command()
+def explain(
+    claim: Annotated[str, typer.Argument(metavar="ID", help="A claim of the catalogue; D5 takes D5.a, D5.b.")],
+    out: Out = Path("out"),
+) -> int:
+    """Tell all about one claim.
+
+    \b
+    Example
+      lmlaws explain C4
+
+    Statement, hypotheses, guards, engines, and its evidence in the last audit.
+    """
+    from .commands import catalogue as command
+    from .theory.collect import catalogue, select
+
+    for chosen in select(catalogue(), _known([claim])):
+        command.explain(chosen, out)
+    return DONE
+
+
+@app.command("list")
+def list_claims(as_json: Json = False) -> int:
+    """List the claims of the catalogue.
+
+    \b
+    Examples
+      lmlaws list
+      lmlaws list --json
+    """
+    from .commands import catalogue as command
+
+    return command.list_claims(as_json=as_json)
+
+
+@app.command()
+def doctor() -> int:
+    """Show what is installed and what is missing.
+
+    \b
+    Example
+      lmlaws doctor
+
+    Says for each missing thing the command that mends it. Exit 0 when all that an audit needs is there, else 1.
+    """
+    from .commands import doctor as command
+
+    return command.doctor()
+
+
+def _known(wanted: Sequence[str]) -> list[str]:
+    """The ids, each of a claim of the catalogue. Raises BadParameter for another."""
+    from .theory.collect import catalogue, select
+
+    claims = catalogue()
+    for identifier in wanted:
+        try:
+            select(claims, [identifier])
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem)) from problem
+    return list(wanted)
+
+
+def _one(identifier: str) -> Claim:
+    """The claim of the catalogue with this very id. Raises BadParameter where there is none, naming close ones."""
+    from .theory.collect import catalogue
+
+    claims = {claim.id: claim for claim in catalogue()}
+    if identifier in claims:
+        return claims[identifier]
+    parts = [name for name in claims if name.startswith(identifier + ".")]
+    instead = f"there are {', '.join(parts)}" if parts else "`lmlaws list` shows all"
+    raise typer.BadParameter(f"no claim {identifier!r}; {instead}")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The console entry point: runs one command and exits with its code (see exits.py)."""
+    prepare_streams()
+    command = typer.main.get_command(app)
+    with Boundary() as boundary:
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        with command.make_context("lmlaws", given) as context:
+            boundary.code = command.invoke(context)
+        sys.stdout.flush()
+    sys.exit(boundary.code)
