@@ -29,9 +29,12 @@ from lmlaws.theory.expressions import (
     Head,
     LessEq,
     Letter,
+    Log,
     Logit,
     LogPartition,
+    Mul,
     Point,
+    Pow,
     Relation,
     Size,
     Softmax,
@@ -235,3 +238,12 @@ def test_a_hypothesis_at_a_point_is_not_differentiated() -> None:
     constant = (Equal(Logit(u, t), Symbol("c")),)
     true = Statement(Equal(derivative(E(h, along(u)), h, v), ZERO), given=constant)
     assert isinstance(decide(true), Proved)
+
+
+def test_a_quotient_hidden_in_a_logarithm_is_not_cancelled() -> None:
+    """log(q p / p) is minus infinity where p = 0, and log q is not: neither nesting may hide it."""
+    nested = Mul((qx, Mul((px, Pow(px, Fraction(-1))))))
+    inside = Mul((qx, Pow(Mul((px, Pow(px, Fraction(-1)))), Fraction(1))))
+    summed = Mul((qx, Sum(y, Mul((entry(p, (), (y,)), Pow(entry(p, (), (y,)), Fraction(-1)))))))
+    for argument in (nested, inside, summed):
+        assert isinstance(decide(equal(Log(argument), log(qx))), Undecided)

@@ -92,9 +92,8 @@ class Functions(Ring):
         """The logarithm; refused unless the polynomial is seen to be nonnegative."""
         frozen = self.frozen(poly)
         scale, common, rest = self.content(frozen) if frozen else (ONE, [], ((UNIT, -ONE),))
-        if not nonnegative(rest) or any(
-            zero and k <= 0 for _, (k, zero) in common
-        ):  # log (q q^-1) is not log q - log q
+        # log (q q^-1) is not log q - log q
+        if not nonnegative(rest) or any(zero and k <= 0 for _, (k, zero) in common):
             raise Refusal("the logarithm of 0, of q q^-1, or of what is not seen to be nonnegative")
         parts = [(self.atom("log", ((UNIT, Fraction(n)),)), Fraction(count)) for n, count in primes(scale).items()]
         parts += [(self._log_atom(*atom), exponent) for atom, (exponent, _) in common]
