@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from textwrap import wrap
 
 Progress = Callable[[int, int, str], None]
@@ -149,3 +151,11 @@ def plain_progress() -> Progress:
         last = here
 
     return update
+
+
+def program() -> str:
+    """How this program is called from here: `lmlaws` where that is on the path, else the path it was started by."""
+    found, own = shutil.which("lmlaws"), Path(sys.argv[0])
+    if own.name != "lmlaws" or (found is not None and Path(found).resolve() == own.resolve()):
+        return "lmlaws"
+    return shlex.quote(str(own))

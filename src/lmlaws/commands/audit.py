@@ -18,7 +18,7 @@ from ..checks.run import run
 from ..checks.store import Store
 from ..exits import INTERRUPTED, Reading
 from ..results import exit_code, findings, result_table, summary
-from ..terminal import Progress, clean, note, progress_shown, say
+from ..terminal import Progress, clean, note, program, progress_shown, say
 from ..theory.claims import Claim
 from ..theory.collect import catalogue, from_path, in_order, select
 
@@ -54,7 +54,7 @@ def audit(out: Path, only: Sequence[str], *, quick: bool, workers: int) -> int:
     text = json.dumps({"version": __version__, "results": results}, indent=1) + "\n"
     write_atomically(out / "results.json", text)
     write_atomically(out / "report.html", render(results, claims, __version__))
-    again = f"lmlaws audit --out {shlex.quote(str(out))}{' --quick' if quick else ''} --only {{id}}"
+    again = f"{program()} audit --out {shlex.quote(str(out))}{' --quick' if quick else ''} --only {{id}}"
     _print(results, claims, again, files=True)
     say("", *_reading(out, claims, results))
     return exit_code(results)
@@ -70,9 +70,9 @@ def _reading(out: Path, claims: Sequence[Claim], results: Sequence[dict[str, Any
     place = shlex.quote(str(out))
     shown = next((c.id for c in claims if c.expects == "conditional"), claims[0].id)
     where = "" if place == "out" else f" --out {place}"
-    lines = ["Read on:", f"  open {place}/report.html", f"  lmlaws explain {shlex.quote(shown)}{where}"]
+    lines = ["Read on:", f"  open {place}/report.html", f"  {program()} explain {shlex.quote(shown)}{where}"]
     if any(result["verdict"] == "proved" for result in results):
-        lines.append(f"  lmlaws recheck {place}/certificates/*.json")
+        lines.append(f"  {program()} recheck {place}/certificates/*.json")
     return lines
 
 
@@ -89,8 +89,8 @@ def check(paths: Sequence[Path], *, as_json: bool) -> int:
     if as_json:
         say(*map(json.dumps, results))
     else:
-        _print(results, claims, f"lmlaws check {' '.join(shlex.quote(str(path)) for path in paths)}", files=False)
-        say("", "Read on:", "  lmlaws check ... --json | less      counterexamples and certificates in full")
+        _print(results, claims, f"{program()} check {' '.join(shlex.quote(str(path)) for path in paths)}", files=False)
+        say("", "Read on:", f"  {program()} check ... --json | less      counterexamples and certificates in full")
     return exit_code(results)
 
 

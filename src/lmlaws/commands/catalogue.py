@@ -11,7 +11,7 @@ from ..checks.judge import exact_engines
 from ..evidence_text import counterexample_lines, proof_lines
 from ..exits import DONE, Reading
 from ..results import evidence_text
-from ..terminal import paragraph, say, table
+from ..terminal import paragraph, program, say, table
 from ..theory.claims import Claim
 from ..theory.collect import catalogue
 from ..theory.statements import Statement
@@ -73,7 +73,7 @@ def _engines(statement: Statement) -> list[str]:
 
 def _judged(claim: Claim, out: Path) -> list[str]:
     """The claim's result in the last audit, if that judged the statement as it stands."""
-    again = f"lmlaws audit --only {shlex.quote(claim.id)}"
+    again = f"{program()} audit --only {shlex.quote(claim.id)}"
     path = out / "results.json"
     if not path.exists():
         return [f"not judged yet: {again}"]

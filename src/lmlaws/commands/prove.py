@@ -18,7 +18,7 @@ from ..checks.verdicts import Holds, Proved, Refuted, Verdict
 from ..evidence_text import counterexample_lines, proof_lines
 from ..exits import DATA, DONE, NO, OPEN
 from ..face import conclude, decide
-from ..terminal import note, paragraph, say
+from ..terminal import note, paragraph, program, say
 from ..theory.language import LanguageError, parse
 from ..theory.lexing import MAX_CHARACTERS
 from ..theory.statements import Statement
@@ -105,11 +105,15 @@ def _next(text: str, statement: Statement, verdict: Verdict, seconds: float, sav
     """What to do next, as the last lines."""
     quoted = shlex.quote(text) if len(text) <= 120 and text.isprintable() else "STATEMENT"
     if isinstance(verdict, Proved) and save is None:
-        return ["Keep the proof:", f"  lmlaws prove {quoted} --save proof.json", "  lmlaws recheck proof.json"]
+        return [
+            "Keep the proof:",
+            f"  {program()} prove {quoted} --save proof.json",
+            f"  {program()} recheck proof.json",
+        ]
     if isinstance(verdict, Proved):
-        return ["Check the proof again:", f"  lmlaws recheck {shlex.quote(str(save))} --statement {quoted}"]
+        return ["Check the proof again:", f"  {program()} recheck {shlex.quote(str(save))} --statement {quoted}"]
     if isinstance(verdict, Refuted) and statement.is_diagram:
         return ["A box may have to be deterministic: declare it so, as in  det k: X -> Y"]
     if isinstance(verdict, Refuted):
         return ["A hypothesis may be missing: add it with `given`, as in  ... given X -> Y -> Z"]
-    return ["Give the engines more time:", f"  lmlaws prove {quoted} --timeout {6 * seconds:g}"]
+    return ["Give the engines more time:", f"  {program()} prove {quoted} --timeout {6 * seconds:g}"]
