@@ -24,7 +24,7 @@ AXIOMS = RESTS_ON["diagram"]
 
 
 class SoundnessError(RuntimeError):
-    """An engine proved what another refuted, or the checker rejected a prover's certificate: a fault of lmlaws."""
+    """One engine proved, with a certificate that the checker accepts, what another refuted: a fault of lmlaws."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,20 @@ def judge_statement(
         verdict = engine.decide(statement, budget.restarted(), twins)
         verdict = replace(verdict, seconds=perf_counter() - begun)
         if isinstance(verdict, Proved):
-            _recheck(verdict, statement)
+            verdict = rechecked(verdict, statement)
         said.append(verdict)
         if not all_engines and isinstance(verdict, Proved | Refuted):
             break
     return Judgement(combine(said, refusals), tuple(said), tuple(refusals))
 
 
-def _recheck(verdict: Proved, statement: Statement) -> None:
+def rechecked(verdict: Proved, statement: Statement) -> Verdict:
+    """The proof, if the independent checker accepts it for this statement; else undecided, with its reason."""
     outcome = check(json.dumps(verdict.certificate), statement.canonical)
-    if not isinstance(outcome, Accepted):
-        raise SoundnessError(f"the checker rejects the certificate of engine {verdict.engine}: {outcome.reason}")
+    if isinstance(outcome, Accepted):
+        return verdict
+    reason = f"the checker does not accept this engine's proof: {outcome.reason}"
+    return Undecided(verdict.engine, reason, seconds=verdict.seconds)
 
 
 def combine(said: Sequence[Verdict], refusals: Sequence[tuple[str, str]]) -> Verdict:

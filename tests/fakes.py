@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class FakeEngine:
                 stream.write(statement.hash + "\n")
         text = str(statement)
         if "I(" in text:
-            return Refuted(self.name, counterexample=EXAMPLE)
+            return Refuted(self.name, counterexample=deepcopy(EXAMPLE))
         if text.startswith("H"):
             return Holds(self.name, instances=7, record={"tried": 7})
         return Undecided(self.name, "beyond this fake")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lmlaws.checks.engine import Budget
+from lmlaws.checks.evidence import certificate
 from lmlaws.checks.exact.search import SearchEngine
 from lmlaws.checks.judge import judge_statement, provers
 from lmlaws.checks.provers.identities import IdentityProver
@@ -22,11 +23,15 @@ from lmlaws.theory.expressions import (
     ONE,
     ZERO,
     Abs,
+    Const,
     Direction,
+    DivergenceOf,
+    Entry,
     Equal,
     Exp,
     Expr,
     Head,
+    Information,
     LessEq,
     Letter,
     Log,
@@ -247,3 +252,49 @@ def test_a_quotient_hidden_in_a_logarithm_is_not_cancelled() -> None:
     summed = Mul((qx, Sum(y, Mul((entry(p, (), (y,)), Pow(entry(p, (), (y,)), Fraction(-1)))))))
     for argument in (nested, inside, summed):
         assert isinstance(decide(equal(Log(argument), log(qx))), Undecided)
+
+
+def test_conventions_at_zero_are_respected() -> None:
+    """1/delta is infinite, not delta; (-x)^-1 and -(x^-1) are infinities of two signs at x = 0."""
+    delta = entry(id(X), (x,), (y,))
+    assert isinstance(decide(equal(delta**-1, delta)), Undecided)
+    minus = Mul((Const(Fraction(-1)), px))
+    assert isinstance(decide(equal(Pow(minus, Fraction(-1)), -(px**-1))), Undecided)
+
+
+def test_hypotheses_about_logits_hold_for_every_token() -> None:
+    given = (Equal(Logit(u, t), ZERO),)
+    statement = Statement(Equal(Sum(t, Softmax(h, t) * Logit(u, t) * Logit(v, t)), ZERO), given=given)
+    assert isinstance(decide(statement), Proved)
+
+
+def test_a_large_coefficient_is_no_overflow() -> None:
+    assert isinstance(decide(parse(f"H(X) <= 1{'0' * 400}*H(X,Y)")), Proved)
+    assert isinstance(SearchEngine().decide(parse(f"1{'0' * 400}*H(X,Y) <= H(X)"), BUDGET.restarted()), Refuted)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: equal(Sum(Letter("w", Y), Softmax(h, Letter("w", Y))), ONE), "tokens in V"),
+        (lambda: equal(Entry(p, (), ()), ONE), "at the letters none"),
+        (lambda: equal(px, Entry(p, (), (Letter("#1.0", X),))), "begin with #"),
+        (lambda: equal(Softmax(h, t), Softmax(Point("h", Head("head", X)), x)), "two things"),
+        (lambda: equal(DivergenceOf("KL", k, k), ZERO), "averaged over a state"),
+        (lambda: equal(derivative(LogPartition(h), h, Direction("w", Head("other", V))), ZERO), "two heads"),
+        (lambda: Statement(LessEq(Information((("X",),)), ZERO), p), "at least two groups"),
+    ],
+)
+def test_what_does_not_fit_together_is_no_statement(wrong: Any, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        wrong()
+
+
+def test_a_certificate_that_the_checker_rejects_proves_nothing() -> None:
+    class Liar(ShannonProver):
+        def decide(self, statement: Statement, budget: Budget, twins: Any = ()) -> Verdict:
+            return Proved("liar", certificate("shannon", statement, {"<=": []}))
+
+    verdict = judge_statement(parse("H(X) <= H(Y)"), (Liar(),), BUDGET, all_engines=False).verdict
+    assert isinstance(verdict, Undecided)
+    assert "checker does not accept" in verdict.reason

@@ -19,7 +19,7 @@ from lmlaws.checks.engine import Budget
 from lmlaws.checks.judge import SoundnessError
 from lmlaws.checks.run import run
 from lmlaws.checks.store import Store
-from lmlaws.checks.verdicts import Proved, Verdict
+from lmlaws.checks.verdicts import Proved, Refuted, Verdict
 from lmlaws.theory.statements import Statement
 
 ROOT = Path(__file__).parent.parent
@@ -107,9 +107,18 @@ def test_what_was_finished_before_a_fault_is_kept(tmp_path: Path) -> None:
     assert text(results) == text(run(CLAIMS, [FakeEngine()], BUDGET, version="0"))
 
 
-def test_a_lying_prover_is_caught() -> None:
+def test_a_lying_prover_proves_nothing() -> None:
+    (result,) = run(CLAIMS[:1], [LyingEngine(name="liar")], BUDGET, version="0")
+    assert result["verdict"] == "undecided"
+    assert "the checker does not accept" in result["reason"]
+
+
+def test_a_proof_beside_a_refutation_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lmlaws.checks.judge.rechecked", lambda verdict, statement: verdict)
+    refuter = FakeEngine(name="search")
+    monkeypatch.setattr(refuter, "decide", lambda *_: Refuted("search", counterexample={"left": "1", "right": "0"}))
     with pytest.raises(SoundnessError, match="liar") as caught:
-        run(CLAIMS[:1], [LyingEngine(name="liar")], BUDGET, version="0")
+        run(CLAIMS[:1], [LyingEngine(name="liar"), refuter], BUDGET, version="0")
     assert "claim T1" in caught.value.__notes__
 
 

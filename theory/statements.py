@@ -15,6 +15,8 @@ from functools import cached_property
 from typing import Any
 
 from .expressions import (
+    Derivative,
+    Direction,
     DivergenceOf,
     Entropy,
     Entry,
@@ -23,12 +25,17 @@ from .expressions import (
     Information,
     LessEq,
     Letter,
+    Logit,
+    Point,
+    Rank,
     Relation,
+    Softmax,
     Sum,
+    Symbol,
     children,
     walk,
 )
-from .terms import Box, CompositionError, Object, Term, signature, wire_names
+from .terms import Box, CompositionError, Object, Term, show_type, signature, wire_names
 
 
 def encode(node: Any) -> Any:
@@ -150,18 +157,52 @@ def _check_sides(relation: Relation) -> None:
 
 
 def _check_names(statement: Statement) -> None:
-    """One name, one box; every variable a wire; quantities of wires only with a diagram."""
-    known: dict[str, Box] = {}
+    """One name, one thing; every variable a wire; every letter over the alphabet that it stands for."""
+    known: dict[str, Any] = {}
     names = wire_names(statement.about.cod) if statement.about is not None else ()
     wires = frozenset(names)
     for node in walk(statement):
-        if isinstance(node, Box):
-            if known.setdefault(node.name, node) != node:
-                raise ValueError(
-                    f"the name {node.name!r} stands for two boxes, {signature(known[node.name])} and {signature(node)}"
-                )
+        if isinstance(node, Box | Head | Point | Direction | Symbol):
+            first = known.setdefault(node.name, node)
+            if first != node:
+                raise ValueError(f"the name {node.name!r} stands for two things: {_thing(first)} and {_thing(node)}")
+        elif isinstance(node, Letter) and node.name.startswith("#"):
+            raise ValueError(f"the letter {node.name!r}: names that begin with # are the provers' own")
         elif isinstance(node, Entropy | Information):
             groups = (node.of,) if isinstance(node, Entropy) else node.groups
+            if isinstance(node, Information) and len(groups) < 2:
+                raise ValueError("mutual information needs at least two groups")
             for variable in (v for group in (*groups, node.given) for v in group):
                 if variable not in wires:
                     raise ValueError(f"{variable!r} is not a wire of the diagram; its wires are {', '.join(names)}")
+        else:
+            _check_types(node)
+
+
+def _thing(node: Any) -> str:
+    return signature(node) if isinstance(node, Box) else f"the {type(node).__name__.lower()} {encode(node)[1:]}"
+
+
+def _check_types(node: Any) -> None:
+    """Letters and vectors fit what they are used with. Raises CompositionError."""
+    if isinstance(node, Entry):
+        for letters, kind in ((node.ins, node.term.dom), (node.outs, node.term.cod)):
+            if tuple(letter.alphabet for letter in letters) != kind:
+                given = ", ".join(f"{letter.name} in {letter.alphabet}" for letter in letters) or "none"
+                raise CompositionError(f"an entry of {signature(node.term)} at the letters {given}")
+    elif isinstance(node, Logit | Softmax):
+        head = (node.vector if isinstance(node, Logit) else node.point).head
+        if node.letter.alphabet != head.tokens:
+            raise CompositionError(
+                f"the head {head.name} has tokens in {head.tokens}; {node.letter.name} is in {node.letter.alphabet}"
+            )
+    elif isinstance(node, Derivative) and node.at.head != node.along.head:
+        raise CompositionError(f"{node.at.name} and {node.along.name} belong to two heads")
+    elif isinstance(node, Rank) and node.u.head != node.v.head:
+        raise CompositionError(f"{node.u.name} and {node.v.name} belong to two heads")
+    elif isinstance(node, DivergenceOf):
+        left, right, over = node.left, node.right, node.over
+        if (left.dom, left.cod) != (right.dom, right.cod):
+            raise CompositionError(f"D compares terms of one type, not {signature(left)} with {signature(right)}")
+        if (left.dom and over is None) or (over is not None and (over.dom or over.cod != left.dom)):
+            raise CompositionError(f"D of terms from {show_type(left.dom)} is averaged over a state there")

@@ -44,6 +44,12 @@ def combine(*parts: tuple[Fraction | int, Linear]) -> Linear:
     return {key: value for key, value in total.items() if value}
 
 
+def scaled(form: Linear) -> Linear:
+    """The form divided by its largest coefficient, so that floats neither overflow nor lose sight of it."""
+    largest = max(map(abs, form.values()), default=Fraction(1))
+    return {key: value / largest for key, value in form.items()}
+
+
 @dataclass(frozen=True)
 class Wires:
     """The wires of a statement's diagram that matter to it, and the names under which it speaks of them.

@@ -318,6 +318,8 @@ def build(value: Fraction, bound: tuple[Letter, ...], factors: Factors) -> Poly:
 
 def _without_delta(value: Fraction, bound: tuple[Letter, ...], factors: Factors, node: Delta) -> Poly | None:
     """Use a delta to replace one letter by the other everywhere; None when it has done its work."""
+    if factors[node] < 0:
+        raise UnprovableError("division by a delta")
     rest = {n: e for n, e in factors.items() if n != node}
     if node.a == node.b:
         return build(value, bound, rest)

@@ -35,6 +35,9 @@ from .polynomials import (
     total,
 )
 
+MOST_PRIME = 10_000
+"""Rationals in logarithms are split over primes up to this one (docs/certificates.md)."""
+
 
 def apply(name: str, poly: Poly) -> Poly:
     """log, exp or abs of a polynomial."""
@@ -87,7 +90,7 @@ def _log_rational(value: Fraction) -> Poly:
         while whole > 1:
             if prime * prime > whole:
                 prime = whole
-            if prime > 10**6 and whole != prime:
+            if prime > MOST_PRIME and whole != prime:
                 raise UnprovableError(f"the logarithm of {value}: no small prime factor")
             while whole % prime == 0:
                 whole //= prime
@@ -112,9 +115,8 @@ def power(poly: Poly, exponent: Fraction) -> Poly:
     single = _product_of_atoms(poly)
     if single is not None:
         monomial, value = single
-        integer = exponent.denominator == 1
-        if not integer and not all(nonnegative(a) for a, _ in monomial.factors):
-            raise UnprovableError("a fractional power of something that may be negative")
+        if value < 0 or not all(nonnegative(a) for a, _ in monomial.factors):  # (-x)^-1 is inf at 0, and so is x^-1
+            raise UnprovableError("a negative or fractional power of something that may be negative")
         factors = {a: e * exponent for a, e in monomial.factors}
         return build(_rational_power(value, exponent), (), factors)
     if not poly.terms:
@@ -122,8 +124,8 @@ def power(poly: Poly, exponent: Fraction) -> Poly:
     content, rest = _content(poly)
     if content != number(1):
         return power(content, exponent) * power(rest, exponent)
-    if exponent.denominator != 1 and not positive_combination(poly):
-        raise UnprovableError("a fractional power of a difference")
+    if not positive_combination(poly):
+        raise UnprovableError("a negative or fractional power of a difference")
     return build(Fraction(1), (), {PowerOf(poly): exponent})
 
 

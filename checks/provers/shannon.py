@@ -12,7 +12,7 @@ Source: Yeung, "A framework for linear information inequalities" (IEEE IT 43, 19
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
@@ -24,7 +24,7 @@ from lmlaws.theory.terms import wire_names
 from ..engine import Budget
 from ..evidence import certificate
 from ..verdicts import Proved, Undecided, Verdict
-from .linear import Coordinate, Linear, NotLinearError, Wires, combine
+from .linear import Coordinate, Linear, NotLinearError, Wires, combine, scaled
 
 LIMIT = 8
 """The most wires for which the elemental inequalities are listed (1,820 of them over 255 entropies)."""
@@ -149,7 +149,7 @@ def multipliers(target: Linear, facts: list[Fact], budget: Budget) -> list[tuple
     columns = [fact for fact in facts if fact.form]
     if not target:
         return []
-    hint = _linear_program(target, columns, rows)
+    hint = _linear_program(scaled(target), [replace(fact, form=scaled(fact.form)) for fact in columns], rows)
     if hint is None:
         return None
     for least in (1e-7, 0.0):
@@ -172,7 +172,7 @@ def _linear_program(target: Linear, columns: list[Fact], rows: list[Coordinate])
     lp.a_matrix_.start_ = starts
     lp.a_matrix_.index_ = np.array([place[key] for fact in columns for key in fact.form])
     lp.a_matrix_.value_ = np.array([float(value) for fact in columns for value in fact.form.values()])
-    side = np.array([float(target.get(key, 0)) for key in rows])
+    side = np.array([float(target.get(key, 0)) for key in rows])  # scaled: only the support of the answer counts
     lp.row_lower_, lp.row_upper_ = side, side
     lp.col_cost_ = np.array([0.0 if fact.signed else 1.0 for fact in columns])
     lp.col_lower_ = np.array([-highspy.kHighsInf if fact.signed else 0.0 for fact in columns])

@@ -119,7 +119,8 @@ class Functions(Ring):
         if nonnegative(rest):
             return poly
         inside = self.frozen(combined([(dict(rest), -1 if rest[0][1] < 0 else 1)]))
-        return self.times(self.term(scale, (), common), self.atom("abs", inside))
+        absolute = dict(inside) if nonnegative(inside) else self.atom("abs", inside)
+        return self.times(self.term(scale, (), common), absolute)
 
     def power(self, poly: Poly, to: Fraction) -> Poly:
         """A rational power; other than positive integers only of what is seen to be nonnegative."""

@@ -20,7 +20,7 @@ def check_identity(statement: Statement, reader: Reader, terms: bool, steps: obj
     reader.free = set()
     normal, free = reader.node(raw, "expr"), sorted(reader.free)
     work = Expansion(statement.about)
-    rewrites = [_rewrite(statement, i, set(free)) for i in indices(uses, len(statement.given), "uses")]
+    rewrites = [_rewrite(statement, i) for i in indices(uses, len(statement.given), "uses")]
     work.rewrites = {vector: work.frozen(work.expand(value, {})) for vector, value in rewrites}
     letters: tuple[Node, ...] = ()
     if terms:
@@ -44,13 +44,11 @@ def _plain(node: Node) -> bool:
     return node[0] in ("Const", "Symbol", "Size") or (node[0] in ("Add", "Mul") and all(map(_plain, node[1])))
 
 
-def _rewrite(statement: Statement, number: int, free: set[Node]) -> tuple[Node, Node]:
+def _rewrite(statement: Statement, number: int) -> tuple[Node, Node]:
     """Logit(u, w) = e for all w, as u and e."""
     relation, left, right = statement.given[number]
     if relation != "Equal" or left[0] != "Logit" or left[1][0] != "Direction" or not _plain(right):
         raise Refusal(f"relation {number} of given is not Logit(direction, letter) = constants, symbols and sizes")
-    if left[2] in free.union(*statement.free[: number + 1], *statement.free[number + 2 :]):
-        raise Refusal(f"the letter of relation {number} of given is free elsewhere too")
     return left[1], right
 
 
