@@ -17,6 +17,7 @@ from lmlaws.checks.exact.search import SearchEngine
 from lmlaws.checks.verdicts import Holds, Refuted, Undecided
 from lmlaws.theory.analytic import derivative, pullback_metric, token
 from lmlaws.theory.expressions import (
+    Abs,
     Dimension,
     Direction,
     Equal,
@@ -34,7 +35,7 @@ from lmlaws.theory.expressions import (
 from lmlaws.theory.language import parse
 from lmlaws.theory.quantities import D, H, bhattacharyya, entry
 from lmlaws.theory.statements import Statement
-from lmlaws.theory.terms import Object, kernel, objects, state
+from lmlaws.theory.terms import Object, function, kernel, objects, state
 
 X, Y, V = objects("X Y V")
 p, q, k = state("p", X), state("q", X), kernel("k", X, Y)
@@ -178,3 +179,24 @@ def test_kernels_of_terms() -> None:
     at = Instance({X: 2, Y: 2}, {"k": Kernel([["1/2", "1/2"], ["0", "1"]]), "p": State(["1/4", "3/4"])})
     assert at.kernel(p >> k) == State(["1/8", "7/8"])
     assert at.sizes[Object("X")] == 2
+
+
+def test_a_deterministic_law_is_a_point() -> None:
+    """A box declared deterministic never gets a spread law, also where only entropies are asked for."""
+    statement = Statement(Equal(H("X"), H("X", "Y")), function("p", (), (X, Y)))
+    assert isinstance(SearchEngine().decide(statement, BUDGET.restarted()), Holds)
+
+
+def test_relations_that_are_not_linear_are_searched_all_the_same() -> None:
+    joint = state("p", (X, Y))
+    square = Statement(LessEq(H("X") * H("X"), H("X")), joint)
+    assert isinstance(SearchEngine().decide(square, BUDGET.restarted()), Refuted | Holds)
+    assert isinstance(SearchEngine().decide(Statement(Equal(Abs(H("X")), H("X")), joint), BUDGET.restarted()), Holds)
+
+
+def test_two_heads_are_both_told() -> None:
+    one, two = Head("one", V), Head("two", V)
+    statement = Statement(Equal(LogPartition(Point("h", one)), LogPartition(Point("g", two))))
+    verdict = SearchEngine().decide(statement, BUDGET.restarted())
+    assert isinstance(verdict, Refuted)
+    assert {"one", "two"} <= set(verdict.counterexample["world"])

@@ -6,6 +6,7 @@ order of the contract: fewer atoms, then smaller denominators, then lexicographi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +15,7 @@ from itertools import islice, product
 from math import prod
 from typing import Any, TypeAlias
 
-from lmlaws.theory.expressions import Direction, Head, Point, Symbol, walk
+from lmlaws.theory.expressions import Direction, Head, Point, Rank, Symbol, walk
 from lmlaws.theory.statements import Statement
 from lmlaws.theory.terms import Box, Object
 
@@ -77,8 +78,15 @@ def sorts(statement: Statement) -> tuple[Sort, ...]:
     """Everything that a statement quantifies over, in order of appearance, each once."""
     kinds = {Box: "box", Head: "head", Point: "point", Direction: "direction", Symbol: "symbol"}
     found = [Sort(kinds[type(n)], n.name, n) for n in walk(statement) if type(n) in kinds]
-    bound = {node.name for node in walk(statement) if type(node).__name__ == "Rank" for node in (node.u, node.v)}
-    return tuple(s for s in dict.fromkeys(found) if not (s.kind == "direction" and s.name in bound))
+    seen = Counter(sort.name for sort in found if sort.kind == "direction")
+    inside = Counter(
+        part.name
+        for rank in walk(statement)
+        if isinstance(rank, Rank)
+        for part in walk(rank)
+        if isinstance(part, Direction) and part in (rank.u, rank.v)
+    )
+    return tuple(s for s in dict.fromkeys(found) if s.kind != "direction" or seen[s.name] > inside[s.name])
 
 
 def size_choices(statement: Statement, most: int = 3) -> Iterator[tuple[Sizes, dict[str, int]]]:

@@ -375,8 +375,8 @@ def as_json(statement: Statement, instance: Instance) -> dict[str, Any]:
     world: dict[str, Any] = {}
     for head in statement.heads:
         value = instance.heads[head.name]
-        world["W"] = [list(row) for row in value.W]
-        world["b"] = [str(log(x)) for x in value.weights]
+        table = {"W": [list(row) for row in value.W], "b": [str(log(x)) for x in value.weights]}
+        world.update(table if len(statement.heads) == 1 else {head.name: table})
     world.update({name: [str(log(x)) for x in t] for name, t in instance.points.items()})
     world.update({name: list(u) for name, u in instance.directions.items()})
     world.update({name: str(x) for name, x in instance.symbols.items()})

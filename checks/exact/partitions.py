@@ -14,11 +14,11 @@ from functools import lru_cache
 from itertools import combinations_with_replacement, permutations, product
 from typing import TYPE_CHECKING, TypeAlias
 
-from lmlaws.theory.expressions import Equal
+from lmlaws.theory.expressions import Equal, Size, walk
 from lmlaws.theory.statements import Statement
 from lmlaws.theory.terms import Box, wire_names
 
-from ..provers.linear import Linear, Wires
+from ..provers.linear import Linear, NotLinearError, Wires, scaled
 from ..provers.shannon import read
 from .instances import Evaluator, Instance
 from .kernels import Kernel
@@ -40,11 +40,17 @@ FLOAT_MARGIN = 1e-10
 
 def readable(statement: Statement) -> bool:
     """Whether the statement is about an arbitrary joint law of its variables, entropies and sizes only."""
-    return (
-        statement.is_information
-        and isinstance(statement.about, Box)
-        and len(set(statement.about.cod)) == len(statement.about.cod)
-    )
+    about = statement.about
+    if not (statement.is_information and isinstance(about, Box)) or about.deterministic:
+        return False
+    sizes = {node.alphabet for node in walk((statement.holds, statement.given)) if isinstance(node, Size)}
+    if len(set(about.cod)) < len(about.cod) or not sizes <= set(about.cod):
+        return False
+    try:
+        wires = read(statement)
+        return all(wires.gap(relation) is not None for relation in (statement.holds, *statement.given))
+    except NotLinearError:
+        return False
 
 
 @lru_cache
@@ -113,8 +119,8 @@ class PartitionSearch:
         self.wires: Wires = read(statement)
         self.met = 0  # laws that meet the hypotheses, in floating point
         self.most_atoms = most_atoms
-        self.gap = self.wires.gap(statement.holds)
-        self.hypotheses = [(self.wires.gap(r), isinstance(r, Equal)) for r in statement.given]
+        self.gap = scaled(self.wires.gap(statement.holds))
+        self.hypotheses = [(scaled(self.wires.gap(r)), isinstance(r, Equal)) for r in statement.given]
 
     def smallest(self) -> Instance | None:
         """The smallest counterexample among the laws tried, or None."""
