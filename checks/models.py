@@ -147,7 +147,7 @@ def measure(statement: Statement, assignment: Assignment) -> Gap:
     """Both sides of a statement on one instance. Raises ValueError when a side is not a number."""
     import torch
 
-    from lmlaws.numerics.evaluate import TorchEvaluator
+    from lmlaws.numerics.evaluate import TorchEvaluator, UnreadableError
 
     evaluator = TorchEvaluator(assignment, statement.about)
     left, right = statement.holds.left, statement.holds.right
@@ -158,8 +158,10 @@ def measure(statement: Statement, assignment: Assignment) -> Gap:
     (x, ex), (y, ey) = (tuple(t.detach() for t in side.aligned(letters)) for side in (a, b))
     shape = (x + y).shape
     x, y, ex, ey = (t.expand(shape) for t in (x, y, ex, ey))
-    if bool(x.isnan().any() | y.isnan().any() | ex.isnan().any() | ey.isnan().any()):
-        raise ValueError(f"not a number on a model: {statement}")
+    if any(bool(t.isnan().any()) for t in (x, y, ex, ey)):
+        if any(bool(t.isnan().any()) for t in assignment.tensors()):
+            raise ValueError(f"the model's laws, head or hidden states hold not-a-number; asked for {statement}")
+        raise UnreadableError("an infinity is set against another on this model")
     same = (x == y) & x.isinf()
     difference = torch.where(same, torch.zeros_like(x), x - y)
     if isinstance(statement.holds, Equal):
@@ -190,6 +192,9 @@ class Binding:
         states_first = sorted(statement.boxes, key=lambda box: (bool(box.dom), not box.role))
         for place, box in enumerate(states_first):
             self.makers[box] = self._maker(box, place)
+        for kind in statement.objects:
+            if kind not in self.kinds:
+                raise UnboundError(f"nothing on a model has the alphabet {kind}")
 
     def _maker(self, box: Box, place: int) -> Callable[[int, int], Tensor]:
         if len(box.cod) != 1 or len(box.dom) > 1:
@@ -202,6 +207,7 @@ class Binding:
             self._set(target, "contexts", box)
             return lambda n, v: self._identity(n)
         if kind == "contexts":
+            self._refuse_function(box)
             self._set(target, "tokens", box)
             rows = self.sampled.data if box.role == "data" else self.sampled.laws
             return lambda n, v: rows[self._rows(n, place if box.role == "" else 0, CONTEXTS)]
@@ -209,12 +215,17 @@ class Binding:
         return lambda n, v: self._merge(kind, n + place)
 
     def _state(self, box: Box, place: int) -> Callable[[int, int], Tensor]:
+        self._refuse_function(box)
         if box.role == "contexts":
             self._set(box.cod[0], "contexts", box)
             return lambda n, v: self._uniform()
         self._set(box.cod[0], "tokens", box)
         rows = self.sampled.data if box.role == "data" else self.sampled.laws
         return lambda n, v: rows[self._rows(n, place, 1)[0]]
+
+    def _refuse_function(self, box: Box) -> None:
+        if box.deterministic:
+            raise UnboundError(f"the box {box.name} is deterministic; a model's laws are not")
 
     def _set(self, kind: Object, what: str, box: Box) -> None:
         if self.kinds.setdefault(kind, what) != what:

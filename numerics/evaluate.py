@@ -33,13 +33,15 @@ from lmlaws.theory.expressions import (
     Size,
     Softmax,
     Sum,
-    walk,
 )
 from lmlaws.theory.programs import compile_term
 from lmlaws.theory.quantities import expand
 from lmlaws.theory.terms import Box, Object, Term
 
 from .bounded import MOST_ELEMENTS, UNIT, Bounded, TooLargeError
+
+SMALLEST = 1e-290
+"""A softmax weight below this may have underflowed; its logarithm would be wrong."""
 
 
 @dataclass
@@ -51,6 +53,11 @@ class Assignment:
     heads: dict[Head, tuple[Tensor, Tensor]] = field(default_factory=dict)
     points: dict[Point, Tensor] = field(default_factory=dict)
     directions: dict[Direction, Tensor] = field(default_factory=dict)
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors."""
+        heads = [tensor for pair in self.heads.values() for tensor in pair]
+        return [*self.boxes.values(), *heads, *self.points.values(), *self.directions.values()]
 
 
 class UnreadableError(ValueError):
@@ -99,6 +106,8 @@ class TorchEvaluator:
             rounding = float(error.max()) + (len(logits) + 5) * UNIT
             if isinstance(expr, Softmax):
                 law = logits.softmax(0)
+                if float(law.detach().min()) < SMALLEST:
+                    raise UnreadableError(f"the law at {expr.point.name} has a weight below {SMALLEST}")
                 return Bounded(law, law.detach() * 2 * rounding, (expr.letter,))
             total = logits.logsumexp(0)
             return Bounded(total, rounding + 2 * UNIT * total.detach().abs())
@@ -129,20 +138,34 @@ class TorchEvaluator:
         return Bounded(change, torch.full_like(change.detach(), self._derivative_bound(expr)), found[-1])
 
     def _derivative_bound(self, expr: Derivative) -> float:
-        """For derivatives of logits, log-partitions and averages of them: order! 2^order times the logits' moves."""
-        allowed = (Derivative, Add, Mul, Sum, Const, Entry, Logit, LogPartition)
-        inside = [node for node in walk(expr) if isinstance(node, Expr)]
-        if not all(isinstance(node, allowed) for node in inside):
-            raise UnreadableError("the derivative of something else than logits and log-partitions")
-        moves, order, node = 1.0, 0, expr.of
-        todo: Expr = expr
-        while isinstance(todo, Derivative):
-            moves *= float(self._logits(todo.along)[0].abs().max())
-            order, node, todo = order + 1, todo.of, todo.of
-        terms = 1 + sum(isinstance(part, Logit | LogPartition) for part in walk(node))
+        """For averages of logits and log-partitions: their scale times order! 2^order times the logits' moves."""
+        moves, order = 1.0, 0
+        body: Expr = expr
+        while isinstance(body, Derivative):
+            moves *= float(self._logits(body.along)[0].abs().max())
+            order, body = order + 1, body.of
         logits, error = self._logits(expr.at)
         rounding = 2 * float(error.max()) + (len(logits) + len(self.given.points[expr.at]) + 50) * UNIT
-        return terms * factorial(order) * 2.0**order * moves * rounding
+        return self._scale(body) * factorial(order) * 2.0**order * moves * rounding
+
+    def _scale(self, expr: Expr) -> float:
+        """How many logits or log-partitions a linear expression adds up, coefficients counted by size."""
+        if isinstance(expr, Logit | LogPartition):
+            return 1.0
+        if isinstance(expr, Const):
+            return 0.0
+        if isinstance(expr, Add):
+            return sum(map(self._scale, expr.terms))
+        if isinstance(expr, Sum):
+            factors = expr.body.factors if isinstance(expr.body, Mul) else ()
+            averaged = any(isinstance(part, Entry) and expr.letter in part.outs for part in factors)
+            return (1 if averaged else self.given.sizes[expr.letter.alphabet]) * self._scale(expr.body)
+        if isinstance(expr, Mul):
+            rest = [factor for factor in expr.factors if not isinstance(factor, Const | Entry)]
+            numbers = [abs(float(factor.value)) for factor in expr.factors if isinstance(factor, Const)]
+            if len(rest) <= 1:
+                return reduce(lambda a, b: a * b, numbers, self._scale(rest[0]) if rest else 0.0)
+        raise UnreadableError("the derivative of something else than sums of logits and log-partitions")
 
     def _entry(self, expr: Entry) -> Bounded:
         """An entry of a diagram, contracted along its program; equal letters on two wires take the diagonal."""

@@ -17,10 +17,25 @@ from lmlaws.numerics.evaluate import Assignment, TorchEvaluator
 from lmlaws.numerics.training import SOURCE_SMALL, STDLIB_SMALL
 from lmlaws.theory.claims import Claim
 from lmlaws.theory.collect import catalogue, select
-from lmlaws.theory.expressions import Equal, LessEq, Letter, Sum, log
+from lmlaws.theory.expressions import (
+    Const,
+    Derivative,
+    Direction,
+    Equal,
+    Head,
+    LessEq,
+    Letter,
+    Logit,
+    LogPartition,
+    Point,
+    Softmax,
+    Sum,
+    log,
+    mul,
+)
 from lmlaws.theory.quantities import D, H, categorical_entropy, entry
 from lmlaws.theory.statements import Statement
-from lmlaws.theory.terms import copy, id, kernel, objects, state
+from lmlaws.theory.terms import copy, function, id, kernel, objects, state
 
 BUDGET = Budget(seconds=60)
 READABLE = ("C6.b", "D1", "D7.b", "E1", "E2", "G1", "N1", "N8", "S6.a", "S6.b")
@@ -92,7 +107,7 @@ def test_a_difference_within_the_bound_is_no_violation() -> None:
 def test_not_a_number_is_an_error_and_never_holds(text_model: ModelEngine) -> None:
     broken = replace(text_model.sampled, laws=torch.full_like(text_model.sampled.laws, torch.nan))
     statement = Statement(Equal(categorical_entropy("KL", p), H("W")), about=p)
-    with pytest.raises(ValueError, match="not a number"):
+    with pytest.raises(ValueError, match="not-a-number"):
         ModelEngine(broken).decide(statement, BUDGET.restarted())
 
 
@@ -154,3 +169,36 @@ def test_data_law_is_declared(text_model: ModelEngine, source_model: ModelEngine
     assert torch.equal(source_model.sampled.data.sum(1), torch.ones(len(source_model.sampled.data)).double())
     joint = state("mu", X, role="contexts") >> copy(X) >> id(X) @ kernel("P", X, W, role="data")
     assert text_model.accepts(Statement(LessEq(H("W", given="X"), H("W")), about=joint)) is None
+
+
+def test_deterministic_boxes_get_no_model_law(text_model: ModelEngine) -> None:
+    point = Statement(Equal(H("W"), H("W") + H("W")), about=function("p", (), W))
+    assert "deterministic" in str(text_model.accepts(point))
+
+
+def test_underflow_is_no_exact_zero(text_model: ModelEngine) -> None:
+    head = Head("head", W)
+    w, h = Letter("w", W), Point("h", head)
+    statement = Statement(Equal(log(Softmax(h, w)), Logit(h, w) - LogPartition(h)))
+    loud = ModelEngine(replace(text_model.sampled, hidden=text_model.sampled.hidden * 500))
+    assert isinstance(
+        loud.decide(statement, BUDGET.restarted(), (Statement(Equal(Softmax(h, w), Logit(h, w))),)), Undecided
+    )
+
+
+def test_infinity_against_infinity_is_undecided(source_model: ModelEngine, text_model: ModelEngine) -> None:
+    r = state("r", W, role="data")
+    both = Statement(Equal(D("KL", p, r) - D("KL", q, r), D("TV", p, q)))
+    verdict = text_model.decide(both, BUDGET.restarted())
+    assert isinstance(verdict, Undecided)
+    assert "infinity" in verdict.reason
+
+
+def test_the_bound_of_a_derivative_grows_with_its_coefficients(source_model: ModelEngine) -> None:
+    head = Head("head", W)
+    w, h, u = Letter("w", W), Point("h", head), Direction("u", head)
+    big = Const(Fraction(10**8))
+    inside = Derivative(Sum(w, mul(big, entry(p, (), (w,)), Logit(h, w))), h, u)
+    outside = Derivative(mul(big, Sum(w, mul(entry(p, (), (w,)), Logit(h, w)))), h, u)
+    wrong = Statement(Equal(inside, 2 * outside))
+    assert isinstance(source_model.decide(Statement(Equal(inside, outside)), BUDGET.restarted(), (wrong,)), Holds)
