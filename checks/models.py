@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
 CONTEXTS = 24
 """Contexts in one instance of a claim about a law of contexts."""
 
-INSTANCES = 32
-"""Instances of a claim on one model."""
+INSTANCES, FEW = 32, 4
+"""Instances of a claim on one model; few where its joint law is larger than SMALL. The clock never decides how many."""
+
+SMALL = 2**16
 
 CLASSES = 16
 """Classes into which a deterministic kernel merges tokens."""
@@ -90,16 +93,18 @@ class ModelEngine:
     def _decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement]) -> Verdict:
         runs: list[Gap] = []
         fallen: set[int] = set()
-        for number in range(INSTANCES):
-            gap = measure(statement, Binding(statement, self.sampled).assignment(number))
+        binding = Binding(statement, self.sampled)
+        count = INSTANCES if binding.joint_size() <= SMALL else FEW
+        for number in range(count):
+            if not budget.left():
+                return Undecided(self.name, f"time: {number} of {count} instances in {budget.seconds:g} s")
+            gap = measure(statement, binding.assignment(number))
             if gap.violated:
                 return Refuted(self.name, counterexample=self._counterexample(gap, number))
             runs.append(gap)
             for i, twin in enumerate(twins):
                 if self._falls(twin, number):
                     fallen.add(i)
-            if not budget.left():
-                break
         worst = max(runs, key=lambda run: run.gap)
         equation = isinstance(statement.holds, Equal)
         record = {
@@ -259,6 +264,11 @@ class Binding:
     def _size(self, kind: str) -> int:
         tokens = self.sampled.laws.shape[1]
         return {"contexts": CONTEXTS, "tokens": tokens, "classes": min(CLASSES, max(1, tokens - 1))}[kind]
+
+    def joint_size(self) -> int:
+        """The number of entries of the law that the statement is about; 1 where it is about none."""
+        about = self.statement.about
+        return prod(self._size(self.kinds[part]) for part in about.cod) if about is not None else 1
 
     def assignment(self, number: int) -> Assignment:
         """The tensors of instance `number`."""
