@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -477,7 +478,8 @@ def test_an_interrupted_audit_says_what_is_done_and_goes_on(tmp_path: Path, sent
     start = f"{SLOWLY}\nfrom lmlaws.cli import main\nmain()"
     command = [sys.executable, "-c", start, "audit", "--out", str(tmp_path), "--only", "S1", "S2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background inherit that it is ignored
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heard) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
         process.send_signal(sent)
