@@ -27,7 +27,6 @@ class Divergence:
     name: str
     summand: Expr
     at_zero: Expr
-    symmetric: bool = False
 
 
 DIVERGENCES: dict[str, Divergence] = {
@@ -35,15 +34,14 @@ DIVERGENCES: dict[str, Divergence] = {
     for row in (
         Divergence("KL", P * log(P / Q), ZERO),
         Divergence("reverse_KL", Q * log(Q / P), -log(0)),
-        Divergence("TV", HALF * Abs(P - Q), as_expr(HALF), symmetric=True),
+        Divergence("TV", HALF * Abs(P - Q), as_expr(HALF)),
         Divergence("chi2", P * P / Q - P, ZERO),
-        Divergence("hellinger2", HALF * (P + Q) - P**HALF * Q**HALF, as_expr(HALF), symmetric=True),
-        Divergence("triangular", HALF * (P - Q) ** 2 / (P + Q), as_expr(HALF), symmetric=True),
+        Divergence("hellinger2", HALF * (P + Q) - P**HALF * Q**HALF, as_expr(HALF)),
+        Divergence("triangular", HALF * (P - Q) ** 2 / (P + Q), as_expr(HALF)),
         Divergence(
             "JS",
             HALF * (P * log(2 * P / (P + Q)) + Q * log(2 * Q / (P + Q))),
             HALF * log(2),
-            symmetric=True,
         ),
     )
 }

@@ -8,7 +8,7 @@ Reference: Fritz, "A synthetic approach to Markov kernels ..." (Adv. Math. 370, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -134,14 +134,19 @@ class Box(Term):
 
 
 @dataclass(frozen=True)
-class Id(Term):
-    """The identity on a type."""
+class Structural(Term):
+    """What every type has by itself: identity, copy and discard, each from the type `kind`."""
 
     kind: Type
 
     @property
     def dom(self) -> Type:
         return self.kind
+
+
+@dataclass(frozen=True)
+class Id(Structural):
+    """The identity on a type."""
 
     @property
     def cod(self) -> Type:
@@ -149,14 +154,8 @@ class Id(Term):
 
 
 @dataclass(frozen=True)
-class Copy(Term):
+class Copy(Structural):
     """The copy X -> X * X of the comonoid on a type."""
-
-    kind: Type
-
-    @property
-    def dom(self) -> Type:
-        return self.kind
 
     @property
     def cod(self) -> Type:
@@ -164,14 +163,8 @@ class Copy(Term):
 
 
 @dataclass(frozen=True)
-class Discard(Term):
+class Discard(Structural):
     """The discard X -> 1 of the comonoid on a type."""
-
-    kind: Type
-
-    @property
-    def dom(self) -> Type:
-        return self.kind
 
     @property
     def cod(self) -> Type:
@@ -300,13 +293,3 @@ def keep(term: Term, indices: Sequence[int]) -> Term:
     wanted = set(indices)
     pattern = [Id((part,)) if i in wanted else Discard((part,)) for i, part in enumerate(term.cod)]
     return term if len(wanted) == len(pattern) else seq(term, par(*pattern))
-
-
-def subterms(term: Term) -> Iterator[Term]:
-    """Every part of a term, itself included, left to right, without recursion."""
-    stack = [term]
-    while stack:
-        part = stack.pop()
-        yield part
-        if isinstance(part, Seq | Par):
-            stack.extend(reversed(part.parts))

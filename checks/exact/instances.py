@@ -8,7 +8,7 @@ covariances are rational, log-partitions and divergences are exact numbers, and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
 from itertools import product
@@ -226,7 +226,7 @@ class Evaluator:
             row = []
             for v in units:
                 directions = {**self.instance.directions, expr.u.name: u, expr.v.name: v}
-                here = Instance(**{**_fields(self.instance), "directions": directions})
+                here = replace(self.instance, directions=directions)
                 value = Evaluator(self.statement, here)._value(expr.form, at).rational()
                 if value is None:
                     raise UnevaluableError("the rank of a form with irrational entries")
@@ -257,11 +257,6 @@ class Evaluator:
     def meets(self, given: tuple[Relation, ...]) -> bool:
         """Whether all hypotheses hold here, exactly."""
         return all(self.violation(relation) is None for relation in given)
-
-
-def _fields(instance: Instance) -> dict[str, Any]:
-    names = ("sizes", "boxes", "heads", "points", "directions", "symbols")
-    return {name: getattr(instance, name) for name in names}
 
 
 def _power(base: Exact, exponent: Fraction) -> Exact:
