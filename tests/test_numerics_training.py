@@ -231,4 +231,4 @@ def test_ids_that_cannot_be_trained_on_are_refused(ids: list[int], message: str,
 def test_no_warning_on_the_way(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ensure(TINY, tmp_path)
+        assert (ensure(TINY, tmp_path) / "model.safetensors").is_file()
