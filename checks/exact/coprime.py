@@ -1,8 +1,9 @@
 """Integers over a common base of pairwise coprime integers, without factoring.
 
-The logarithms of pairwise coprime integers > 1 are linearly independent over the rationals, and so are the square
-roots of the products of distinct coprime non-squares. Writing all integers of an expression over one such base
-therefore decides when it vanishes, and needs greatest common divisors only.
+The logarithms of pairwise coprime integers > 1 are linearly independent over the rationals, and so are roots of
+products of their powers of which no two have a rational ratio (none have when the integers are no perfect powers).
+Writing all integers of an expression over one such base therefore decides when it vanishes, and needs greatest common
+divisors only.
 
 Small primes are split off by trial division first, because they would tie all integers together; what is left is
 refined by the merge of D. J. Bernstein, "Factoring into coprimes in essentially linear time", J. Algorithms 54
@@ -27,7 +28,7 @@ _MOST_PRIMES = 3000
 def over_coprime_base(integers: Iterable[int]) -> dict[int, Factors]:
     """Every given integer >= 1 as a product of powers over one base of pairwise coprime integers > 1.
 
-    No base element is a perfect square. The result depends on the set of integers only.
+    No base element is a perfect power. The result depends on the set of integers only.
     """
     distinct = sorted(set(integers))
     primes = min(max(_FEWEST_PRIMES, len(distinct)), _MOST_PRIMES)
@@ -67,7 +68,7 @@ def _factor_rough(rough: list[Integer]) -> dict[Integer, Factors]:
     result: dict[Integer, Factors] = {}
     for r in rough:
         if base is None or r not in tied:
-            root, power = _square_root(r)
+            root, power = _perfect_root(r)
             result[r] = ((root, power),)
             continue
         powers = []
@@ -77,18 +78,19 @@ def _factor_rough(rough: list[Integer]) -> dict[Integer, Factors]:
             while part != 1:
                 part //= b
                 exponent += 1
-            root, power = _square_root(b)
+            root, power = _perfect_root(b)
             powers.append((root, exponent * power))
         result[r] = tuple(sorted(powers))
     return result
 
 
-def _square_root(n: Integer) -> tuple[int, int]:
-    """(c, 2^k) with n = c^(2^k) and c no perfect square; n > 1."""
-    power = 1
-    while n.is_square():
-        n = n.isqrt()
-        power *= 2
+def _perfect_root(n: Integer) -> tuple[int, int]:
+    """(c, k) with n = c^k and c no perfect power; n > 1."""
+    power, k = 1, 2
+    while n.is_perfect_power():
+        while (root := n.root(k)) ** k != n:
+            k += 1
+        n, power = root, power * k
     return int(n), power
 
 

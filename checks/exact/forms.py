@@ -1,45 +1,74 @@
-"""Polynomials over the rationals in log(n), sqrt(n) and exp(r): arithmetic, normal form, balls.
+"""Polynomials over the rationals in log(n), roots and exp(r), and in functions of such polynomials: their algebra.
 
 A polynomial is a dict from monomials to nonzero rational coefficients. A monomial is a triple
-    (logs, radicand, exponent)   meaning   log(n)^k * ... * sqrt(radicand) * exp(exponent)
-with logs = ((n, k), ...) sorted, n > 1 an integer, k a nonzero integer; radicand >= 1 an integer; exponent a
-rational, normally the int 0 where it is zero (an int hashes much faster than the flint rational that it equals).
-Products keep the integers as they come; only `normalise` looks for their common factors.
+    (factors, (s, k), exponent)   meaning   factor^e * ... * s^(1/k) * exp(exponent)
+with s >= 1 and k >= 1 integers (NO_ROOT is s = k = 1) and exponent a rational, normally the int 0 where it is zero (an
+int hashes much faster than the flint rational that it equals). A factor is an integer n > 1, which stands for log(n)
+and has an integer power, or an `Atom`. Products keep the integers as they come; only `normalise` looks for their
+common factors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
-from math import gcd
-from typing import Any, TypeVar
+from math import ceil, floor, gcd, lcm
+from typing import Any, TypeAlias
 
-from flint import arb, ctx, fmpq
+from flint import fmpq
 
+from lmlaws.checks.exact.coprime import Factors as Powers
 from lmlaws.checks.exact.coprime import over_coprime_base
+from lmlaws.checks.exact.writing import written
 
 Rational = Any  # flint.fmpq, which has no type stubs
-Ball = Any  # flint.arb
-Logs = tuple[tuple[int, int], ...]
-Monomial = tuple[Logs, int, Rational]
-Terms = dict[Monomial, Rational]
-T = TypeVar("T")
+Power: TypeAlias = "int | Fraction"
+Factors: TypeAlias = "tuple[tuple[int | Atom, Power], ...]"
+Root: TypeAlias = tuple[int, int]
+Monomial: TypeAlias = "tuple[Factors, Root, Rational]"
+Terms: TypeAlias = "dict[Monomial, Rational]"
 
-UNIT: Monomial = ((), 1, 0)
-PRECISION_LIMIT = 16384  # bits; the last precision that is tried before an order stays undecided
-_FIRST_PRECISION = 64
+NO_ROOT: Root = (1, 1)
+UNIT: Monomial = ((), NO_ROOT, 0)
 _MOST_PRODUCTS = 1_000_000
-_MOST_BITS = 20_000
-_MOST_ROOTS = 8  # the inverse of a sum of roots over k base elements has up to 2^k terms
+_MOST_BITS = 10_000_000
+_MOST_ROOTS = 8  # the inverse of a sum of square roots over k base elements has up to 2^k terms
 
 
-class Undecided(ArithmeticError):  # noqa: N818 - the name of the verdict
-    """The polynomial is not zero, but balls up to the precision limit did not separate its value from zero."""
+class Atom:
+    """A real number that is no product of logs, roots and exps: a function of a polynomial in normal form.
+
+    kind "log" and "acos" are those functions, with integer powers; "exp" is that of one monomial, with rational powers.
+    kind "sum" is the polynomial itself, which is positive; only fractional and negative powers of it are kept, others
+    are multiplied out. Atoms are the same when kind and text are; they come after the integers.
+    """
+
+    __slots__ = ("kind", "of", "text")
+
+    def __init__(self, kind: str, of: Terms) -> None:
+        self.kind, self.of, self.text = kind, of, written(of)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Atom) and (self.kind, self.text) == (other.kind, other.text)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.text))
+
+    def __lt__(self, other: int | Atom) -> bool:
+        return isinstance(other, Atom) and (self.kind, self.text) < (other.kind, other.text)
+
+    def __gt__(self, other: int | Atom) -> bool:
+        return not isinstance(other, Atom) or (self.kind, self.text) > (other.kind, other.text)
 
 
 def constant(c: Rational) -> Terms:
     """The polynomial that is this rational."""
     return {UNIT: c} if c else {}
+
+
+def power_of_atom(atom: int | Atom, power: Power = 1) -> Terms:
+    """A power of log(n) or of an atom as a polynomial."""
+    return {(((atom, power),), NO_ROOT, 0): fmpq(1)}
 
 
 def add_into(total: Terms, terms: Iterable[tuple[Monomial, Rational]]) -> None:
@@ -52,152 +81,155 @@ def add_into(total: Terms, terms: Iterable[tuple[Monomial, Rational]]) -> None:
             total.pop(key, None)
 
 
+def scaled(terms: Terms, c: Rational) -> Terms:
+    """The polynomial times a nonzero rational."""
+    return {monomial: d * c for monomial, d in terms.items()}
+
+
 def times(x: Terms, y: Terms) -> Terms:
     """The product; OverflowError beyond a million pairs of terms."""
     if len(x) * len(y) > _MOST_PRODUCTS:
         raise OverflowError(f"a product of {len(x)} by {len(y)} terms is beyond the limit of {_MOST_PRODUCTS}")
     result: Terms = {}
-    for (logs, s, r), c in x.items():
-        for (other, t, q), d in y.items():
-            g = gcd(s, t)  # sqrt(s) sqrt(t) = g sqrt((s/g) (t/g))
-            key = (_join(logs, other), (s // g) * (t // g), r + q)
-            add_into(result, [(key, c * d * g)])
+    for (factors, root, r), c in x.items():
+        for (others, other, q), d in y.items():
+            number, joint = _join_roots(root, other)
+            add_into(result, [((_join(factors, others), joint, r + q), c * d * number)])
     return result
 
 
-def _join(x: Logs, y: Logs) -> Logs:
-    """The product of two products of powers of logs."""
+def to_power(terms: Terms, k: int) -> Terms:
+    """The k-th power, k >= 0."""
+    result = constant(fmpq(1))
+    for bit in bin(k)[2:]:
+        result = times(result, result)
+        if bit == "1":
+            result = times(result, terms)
+    return result
+
+
+def _join_roots(x: Root, y: Root) -> tuple[int, Root]:
+    """The product of two roots as an integer times a root."""
+    if x == NO_ROOT or y == NO_ROOT:
+        return 1, y if x == NO_ROOT else x
+    (s, k), (t, m) = x, y
+    if k == m == 2:  # sqrt(s) sqrt(t) = g sqrt((s/g) (t/g))
+        g = gcd(s, t)
+        radicand = (s // g) * (t // g)
+        return g, (radicand, 2) if radicand != 1 else NO_ROOT
+    index = lcm(k, m)
+    if s.bit_length() * index // k + t.bit_length() * index // m > _MOST_BITS:
+        raise OverflowError(f"a root of order {index} is too large to be written out")
+    return 1, (s ** (index // k) * t ** (index // m), index)
+
+
+def _join(x: Factors, y: Factors) -> Factors:
+    """The product of two products of powers."""
     if not x or not y:
         return x or y
     powers = dict(x)
-    for n, k in y:
-        powers[n] = powers.get(n, 0) + k
-    return tuple(sorted((n, k) for n, k in powers.items() if k))
+    for n, e in y:
+        powers[n] = powers.get(n, 0) + e
+    return tuple(sorted((n, e) for n, e in powers.items() if e))
+
+
+# the normal form
 
 
 def normalise(terms: Terms) -> Terms:
-    """The polynomial over a coprime base: logs of base elements, radicands products of distinct base elements.
+    """The polynomial over a coprime base: logs of base elements, roots of products of powers of distinct base elements.
 
-    Without negative powers of logs this is {} exactly when the polynomial vanishes identically. A negative power of
-    log(n) stays whole where n is not a power of one base element; `cleared` removes such powers.
+    Without negative powers and without atoms this is {} exactly when the polynomial vanishes identically: real roots
+    are linearly independent unless two have a rational ratio (Mordell 1953, Siegel 1972). A negative power of log(n)
+    stays whole where n is not a power of one base element; `cleared` removes such powers.
     """
-    integers = {n for logs, _, _ in terms for n, _ in logs} | {s for _, s, _ in terms}
-    over = over_coprime_base(integers)
+    terms = _expanded(terms)
+    integers = {n for factors, _, _ in terms for n, _ in factors if isinstance(n, int)}
+    over = over_coprime_base(integers | {s for _, (s, _), _ in terms})
     result: Terms = {}
     linear: dict[int, Rational] = {}  # sums of thousands of logs are the common case
-    for (logs, s, r), c in terms.items():
-        if len(logs) == 1 and logs[0][1] == 1 and s == 1 and not r:
-            for b, e in over[logs[0][0]]:
+    for (factors, root, r), c in terms.items():
+        if len(factors) == 1 and factors[0][0] in over and factors[0][1] == 1 and root == NO_ROOT and not r:
+            for b, e in over[factors[0][0]]:  # type: ignore[index]  # an Atom is not in over
                 linear[b] = linear[b] + c * e if b in linear else c * e
             continue
-        radicand = 1
-        for b, e in over[s]:
-            c *= b ** (e // 2)
-            radicand *= b ** (e % 2)
-        product: Terms = {((), radicand, r): c}
-        for n, k in logs:
-            product = times(product, _log_power(over[n], n, k))
+        number, rest = _reduced(over[root[0]], root[1])
+        product: Terms = {((), rest, r): c * number}
+        for n, k in factors:
+            product = times(product, _log_power(over[n], n, int(k)) if isinstance(n, int) else power_of_atom(n, k))
         add_into(result, product.items())
-    add_into(result, (((((b, 1),), 1, 0), c) for b, c in linear.items()))
+    add_into(result, ((((((b, 1),), NO_ROOT, 0), c) for b, c in linear.items())))
     return result
 
 
-def _log_power(factors: tuple[tuple[int, int], ...], n: int, k: int) -> Terms:
+def _expanded(terms: Terms) -> Terms:
+    """The polynomial with powers of sums multiplied out, as far as they are whole."""
+
+    def whole(factors: Factors) -> bool:
+        return any(type(n) is Atom and n.kind == "sum" and e >= 1 for n, e in factors)
+
+    while big := [monomial for monomial in terms if monomial[0] and whole(monomial[0])]:
+        result = {monomial: c for monomial, c in terms.items() if monomial not in set(big)}
+        for monomial in big:
+            factors, root, r = monomial
+            product: Terms = {((), root, r): terms[monomial]}
+            for n, e in factors:
+                k = floor(e) if isinstance(n, Atom) and n.kind == "sum" and e >= 1 else 0
+                if k and isinstance(n, Atom):
+                    product = times(product, to_power(n.of, k))
+                if e != k:
+                    product = times(product, power_of_atom(n, e - k))
+            add_into(result, product.items())
+        terms = result
+    return terms
+
+
+def _reduced(factors: Powers, k: int) -> tuple[int, Root]:
+    """The k-th root of a product of powers of base elements: what comes out, and the root of the rest."""
+    number, rest = 1, []
+    for b, e in factors:
+        number *= b ** (e // k)
+        if e % k:
+            rest.append((b, e % k))
+    shared = gcd(k, *(e for _, e in rest)) if rest else k
+    radicand = 1
+    for b, e in rest:
+        radicand *= b ** (e // shared)
+    return number, (radicand, k // shared) if rest else NO_ROOT
+
+
+def _log_power(factors: Powers, n: int, k: int) -> Terms:
     """log(n)^k over the base, n being the product of these powers of base elements."""
     if len(factors) == 1:
         (b, e) = factors[0]
-        return {(((b, k),), 1, 0): fmpq(e) ** k}
+        return {(((b, k),), NO_ROOT, 0): fmpq(e) ** k}
     if k < 0:
-        return {(((n, k),), 1, 0): fmpq(1)}
-    linear: Terms = {(((b, 1),), 1, 0): fmpq(e) for b, e in factors}
-    result = linear
-    for _ in range(k - 1):
-        result = times(result, linear)
-    return result
+        return power_of_atom(n, k)
+    return to_power({(((b, 1),), NO_ROOT, 0): fmpq(e) for b, e in factors}, k)
 
 
 def denominators(terms: Terms) -> Terms:
-    """The smallest product of powers of logs (a positive number) that clears all negative powers of logs."""
-    worst: dict[int, int] = {}
-    for logs, _, _ in terms:
-        for n, k in logs:
-            if k < 0:
-                worst[n] = max(worst.get(n, 0), -k)
-    return {(tuple(sorted(worst.items())), 1, 0): fmpq(1)}
+    """A product of powers of logs and atoms, a positive number, that clears all negative powers."""
+    worst: dict[int | Atom, int] = {}
+    for factors, _, _ in terms:
+        for n, e in factors:
+            if e < 0:
+                worst[n] = max(worst.get(n, 0), ceil(-e))
+    for n, k in worst.items():
+        if isinstance(n, Atom) and n.kind == "log" and k % 2:  # its sign is not known; its square is positive
+            worst[n] = k + 1
+    return {(tuple(sorted(worst.items())), NO_ROOT, 0): fmpq(1)}
 
 
 def cleared(terms: Terms) -> Terms:
     """The normal form of the polynomial times its `denominators`: same sign, {} exactly for the zero polynomial."""
-    below = denominators(terms)
-    return normalise(terms if UNIT in below else times(terms, below))
-
-
-def surely_nonzero(normal: Terms) -> bool:
-    """Whether a theorem excludes that a nonzero polynomial in normal form has the value zero.
-
-    Baker (1966): 1 and the logs of a coprime base are linearly independent over the algebraic numbers.
-    Lindemann and Weierstrass (1885): so are the exps of distinct rationals. Beyond that (products of logs, logs beside
-    exps) independence is Schanuel's conjecture, and only a ball that excludes zero settles the question.
-    """
-    linear = all(not r and sum(k for _, k in logs) <= 1 for logs, _, r in normal)
-    return bool(normal) and (linear or all(not logs for logs, _, _ in normal))
-
-
-def ball(terms: Terms, precision: int) -> Ball:
-    """An enclosure of the value, computed with this many bits."""
-    with ctx.workprec(precision):
-        total = arb(0)
-        for (logs, s, r), c in terms.items():
-            term = arb(c)
-            for n, k in logs:
-                term *= arb(n).log() if k == 1 else arb(n).log() ** k
-            if s != 1:
-                term *= arb(s).sqrt()
-            if r:
-                term *= arb(r).exp()
-            total += term
-        return total
-
-
-def sign(terms: Terms, limit: int = PRECISION_LIMIT) -> int:
-    """-1, 0 or 1: zero by the normal form, else by balls at rising precision; Undecided at the limit."""
-    if not terms:
-        return 0
-    if len(terms) == 1:  # a lone monomial has the sign of its coefficient, since n > 1 and radicands >= 1
-        return 1 if next(iter(terms.values())) > 0 else -1
-    first = _sign_of(ball(terms, _FIRST_PRECISION))
-    if first:
-        return first
-    normal = cleared(terms)
-    if not normal:
-        return 0
-    precision = _FIRST_PRECISION
-    while precision <= limit:
-        found = _sign_of(ball(normal, precision))
-        if found:
-            return found
-        precision *= 2
-    kind = "it is not zero, but its sign" if surely_nonzero(normal) else "whether it is zero"
-    raise Undecided(f"{kind} stays open: a form with {len(normal)} terms is smaller than balls of {limit} bits resolve")
-
-
-def is_zero(terms: Terms, limit: int = PRECISION_LIMIT) -> bool:
-    """Whether the value is zero; Undecided only where no theorem and no ball separates it from zero."""
-    if len(terms) < 2:
-        return not terms
-    if _sign_of(ball(terms, _FIRST_PRECISION)):
-        return False
-    normal = cleared(terms)
-    return not normal or (not surely_nonzero(normal) and sign(normal, limit) == 0)
-
-
-def _sign_of(value: Ball) -> int:
-    """1 or -1 when the ball excludes zero, else 0."""
-    return 1 if value > 0 else -1 if value < 0 else 0
+    while UNIT not in (below := denominators(terms)):
+        terms = normalise(times(terms, below))
+    return normalise(terms)
 
 
 def rational_value(normal: Terms) -> Rational | None:
-    """The value when the polynomial in normal form is a rational constant, else None."""
+    """The value when the polynomial in normal form is visibly a rational constant, else None."""
     if not normal:
         return fmpq(0)
     if len(normal) == 1 and UNIT in normal:
@@ -211,54 +243,108 @@ def rational_value(normal: Terms) -> Rational | None:
     return c if top == {k: v * c for k, v in bottom.items() if c} else None
 
 
-def rounded(terms: Terms, rounding: Callable[[Fraction], T]) -> T:
-    """The value under a monotone rounding: the precision rises until both ends of a ball round alike.
-
-    Rationals are rounded as they are. OverflowError when the value lies beyond 2^20000 or within 2^-20000 of zero.
-    """
-    precision = _FIRST_PRECISION
-    while precision <= PRECISION_LIMIT:
-        value = ball(terms, precision)
-        if _sign_of(value) and value.is_finite():
-            mantissa, exponent = (int(x) for x in value.mid().man_exp())
-            size = exponent + mantissa.bit_length()
-            if abs(size) > _MOST_BITS:
-                raise OverflowError(f"the value is about 2^{size}: beyond 2^{_MOST_BITS} or its inverse")
-            middle, radius = _dyadic(mantissa, exponent), _dyadic(*(int(x) for x in value.rad().man_exp()))
-            low, high = rounding(middle - radius), rounding(middle + radius)
-            if low == high:
-                return low
-        if precision == 2 * _FIRST_PRECISION:  # only now is the normal form worth its price
-            terms = normalise(terms)
-            rational = rational_value(terms)
-            if rational is not None:
-                return rounding(Fraction(int(rational.p), int(rational.q)))
-        precision *= 2
-    raise Undecided(f"balls of {PRECISION_LIMIT} bits do not determine the rounded value of {len(terms)} terms")
+def primitive(normal: Terms) -> tuple[Rational, Terms]:
+    """(c, p) with the polynomial = c * p, c > 0 rational and p with integer coefficients without common factor."""
+    top, bottom = 0, 1
+    for c in normal.values():
+        top, bottom = gcd(top, int(c.p)), lcm(bottom, int(c.q))
+    content = fmpq(top, bottom)
+    return content, scaled(normal, 1 / content)
 
 
-def _dyadic(mantissa: int, exponent: int) -> Fraction:
-    return Fraction(mantissa << exponent) if exponent >= 0 else Fraction(mantissa, 1 << -exponent)
+# functions of polynomials
 
 
-def inverse(terms: Terms) -> Terms | None:
-    """1/x for a nonzero monomial, or a sum of square roots (over at most 8 base elements) times one exp; else None."""
-    if len(terms) > 1:
-        terms = normalise(terms)
-    if len(terms) == 1:
-        ((logs, s, r), c) = next(iter(terms.items()))
-        return {(tuple((n, -k) for n, k in logs), s, -r): 1 / (c * s)}
-    exponent = next(iter(terms))[2]
-    if any(logs or r != exponent for logs, _, r in terms):
-        return None
-    below: Terms = {((), s, 0): c for (_, s, _), c in terms.items()}
-    above: Terms = {((), 1, -exponent): fmpq(1)}
-    over = over_coprime_base(s for _, s, _ in terms)
+def radical(c: Rational, power: Fraction) -> Terms:
+    """c^power of a rational c > 0; OverflowError for a root of an integer of more than ten million bits."""
+    k = power.denominator
+    if (int(c.p).bit_length() + int(c.q).bit_length()) * abs(power.numerator) * k > _MOST_BITS:
+        raise OverflowError(f"the power {power} of {c} is too large to be written out")
+    c = c**power.numerator
+    return {((), (int(c.p) * int(c.q) ** (k - 1), k), 0): fmpq(1, c.q)} if k > 1 else constant(c)
+
+
+def real_power(normal: Terms, power: Fraction) -> Terms:
+    """The power of a positive polynomial in normal form; the power is no integer."""
+    if len(normal) > 1:
+        content, whole = primitive(normal)
+        return times(radical(content, power), power_of_atom(Atom("sum", whole), power))
+    (((factors, (s, k), r), c),) = normal.items()
+    result = times(radical(abs(c), power), radical(fmpq(s), power / k))
+    result = times(result, {((), NO_ROOT, r * fmpq(power.numerator, power.denominator) if r else 0): fmpq(1)})
+    plain = {n: e * power for n, e in factors if isinstance(n, Atom) and n.kind in ("sum", "exp")}
+    result = times(result, {(tuple(sorted(plain.items())), NO_ROOT, 0): fmpq(1)})
+    rest = {(tuple(part for part in factors if part[0] not in plain), NO_ROOT, 0): fmpq(1 if c > 0 else -1)}
+    return result if UNIT in rest else times(result, power_of_atom(Atom("sum", rest), power))
+
+
+def logarithm(normal: Terms) -> Terms:
+    """The logarithm of a positive polynomial in normal form."""
+    if len(normal) > 1:
+        content, whole = primitive(normal)
+        return {**_log_of(content), **power_of_atom(Atom("log", whole))}
+    (((factors, (s, k), r), c),) = normal.items()
+    total = _log_of(abs(c))
+    add_into(total, scaled(_log_of(fmpq(s)), fmpq(1, k)).items())
+    add_into(total, constant(fmpq(r)).items())
+    rest: Terms = {((), NO_ROOT, 0): fmpq(1 if c > 0 else -1)}
+    for n, e in factors:
+        if isinstance(n, Atom) and n.kind in ("sum", "exp"):
+            inner = logarithm(n.of) if n.kind == "sum" else n.of
+            add_into(total, scaled(inner, fmpq(e.numerator, e.denominator)).items())
+        else:
+            rest = times(rest, power_of_atom(n, e))
+    if UNIT not in rest:
+        add_into(total, power_of_atom(Atom("log", rest)).items())
+    return total
+
+
+def _log_of(c: Rational) -> Terms:
+    """The logarithm of a positive rational, whose numerator and denominator have no common factor."""
+    return {(((int(n), 1),), NO_ROOT, 0): fmpq(sign) for n, sign in ((c.p, 1), (c.q, -1)) if n > 1}
+
+
+def exponential(normal: Terms) -> Terms:
+    """exp of a polynomial in normal form: a product of powers, of integers and sums where logs stand alone."""
+    result = constant(fmpq(1))
+    for monomial, c in normal.items():
+        factors, root, r = monomial
+        alone = factors[0][0] if len(factors) == 1 and factors[0][1] == 1 and root == NO_ROOT and not r else None
+        power = Fraction(int(c.p), int(c.q))
+        if monomial == UNIT:
+            result = times(result, {((), NO_ROOT, c): fmpq(1)})
+        elif isinstance(alone, int):
+            result = times(result, radical(fmpq(alone), power))
+        elif isinstance(alone, Atom) and alone.kind == "log":
+            result = times(result, power_of_atom(Atom("sum", alone.of), power))
+        else:
+            result = times(result, power_of_atom(Atom("exp", {monomial: fmpq(1)}), power))
+    return result
+
+
+def inverse(normal: Terms, sign: int) -> Terms:
+    """1/x of a nonzero polynomial in normal form whose sign is known."""
+    if len(normal) == 1:
+        (((factors, (s, k), r), c),) = normal.items()
+        root = (s ** (k - 1), k) if k > 1 else NO_ROOT
+        return {(tuple((n, -e) for n, e in factors), root, -r): 1 / (c * s)}
+    if all(not factors and not r and k <= 2 for factors, (_, k), r in normal):
+        found = _conjugates(normal)
+        if found is not None:
+            return found
+    content, rest = primitive(normal)
+    return scaled(power_of_atom(Atom("sum", scaled(rest, fmpq(sign))), -1), sign / content)
+
+
+def _conjugates(below: Terms) -> Terms | None:
+    """The inverse of a sum of square roots over at most 8 base elements: each root in turn is made to vanish."""
+    over = over_coprime_base(s for _, (s, _), _ in below)
     base = sorted({b for factors in over.values() for b, _ in factors})
     if len(base) > _MOST_ROOTS:
         return None
+    above = constant(fmpq(1))
     for b in base:
-        conjugate: Terms = {m: -c if m[1] % b == 0 else c for m, c in below.items()}
+        conjugate: Terms = {m: -c if m[1][0] % b == 0 else c for m, c in below.items()}
         above = times(above, conjugate)
         below = normalise(times(below, conjugate))  # free of sqrt(b)
     return times(above, constant(1 / below[UNIT]))

@@ -1,8 +1,8 @@
 """Exact real numbers of information theory: `Exact`, with decided equality and order, and no tolerance.
 
-An `Exact` is a polynomial over the rationals in log(n) and sqrt(n) for integers n and exp(r) for rationals r, or an
-infinity. Zero is decided on a normal form (see `forms`), order by balls at rising precision (Arb); what neither
-settles raises `Undecided`. No float ever enters.
+An `Exact` is a polynomial over the rationals in logs and roots of integers, exps of rationals, and logs, powers, exps
+and acos of such polynomials; or an infinity. Zero is decided on a normal form (see `forms`) and by separation bounds,
+order by balls at rising precision (see `order`); what none of them settles raises `Undecided`. No float ever enters.
 
     >>> log(12) == 2 * log(2) + log(3)
     True
@@ -14,13 +14,13 @@ settles raises `Undecided`. No float ever enters.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
-from flint import fmpq
-
 from lmlaws.checks.exact import forms
-from lmlaws.checks.exact.forms import PRECISION_LIMIT, Rational, Undecided
-from lmlaws.checks.exact.real import INF, Exact, root, to_fmpq
+from lmlaws.checks.exact.forms import NO_ROOT, Rational
+from lmlaws.checks.exact.order import PRECISION_LIMIT, Undecided
+from lmlaws.checks.exact.real import INF, Exact, to_fmpq
 
 __all__ = [
     "INF",
@@ -28,6 +28,7 @@ __all__ = [
     "Exact",
     "Rational",
     "Undecided",
+    "acos",
     "exp",
     "log",
     "log_sum",
@@ -39,40 +40,43 @@ __all__ = [
 
 
 def log(x: Any) -> Exact:
-    """The natural logarithm of a rational * sqrt * exp; log(0) = -inf; ValueError for negative numbers and for sums."""
+    """The natural logarithm; log(0) = -inf; ValueError for a negative number."""
     number = Exact.of(x)
-    if not number.is_finite():
-        if number < 0:
-            raise ValueError("the logarithm of the negative number -inf")
-        return number
-    c, s, r = number._monomial("the logarithm")
-    if not c:
-        return -INF
-    factors = [(int(c.p), fmpq(1)), (int(c.q), fmpq(-1)), (s, fmpq(1, 2))]
-    terms = forms.constant(fmpq(r))
-    forms.add_into(terms, (((((n, 1),), 1, 0), k) for n, k in factors if n > 1))
-    return Exact(terms)
+    sign = number.sign()
+    if sign < 0:
+        raise ValueError(f"the logarithm of the negative number {number}")
+    if not sign or not number.is_finite():
+        return INF if sign else -INF
+    return Exact(forms.logarithm(number._terms if len(number._terms) == 1 else number._normal_form()))
 
 
 def sqrt(x: Any) -> Exact:
-    """The square root of a nonnegative rational * exp; ValueError for anything else."""
-    return root(Exact.of(x), 2)
+    """The square root; ValueError for a negative number."""
+    return Exact.of(x) ** Fraction(1, 2)
 
 
 def exp(x: Any) -> Exact:
-    """exp of a rational plus integer or half-integer multiples of logs; ValueError for anything else."""
+    """The exponential function; exp(inf) = inf, exp(-inf) = 0."""
     number = Exact.of(x)
     if not number.is_finite():
         return INF if number > 0 else Exact({})
-    result = Exact.of(1)
-    for (logs, s, r), c in number._normal_form().items():
-        if s == 1 and not r and not logs:
-            result = result * Exact({((), 1, c): fmpq(1)})
-        elif s == 1 and not r and len(logs) == 1 and logs[0][1] == 1 and c.q <= 2:
-            result = result * Exact.of(logs[0][0]) ** c
-        else:
-            raise ValueError(f"exp of {number} is not exact here: only of rationals and half-integer multiples of logs")
-    return result
+    return Exact(forms.exponential(number._normal_form()))
+
+
+def acos(x: Any) -> Exact:
+    """The angle in [0, pi], in radians, whose cosine is x; acos(0) is pi/2. ValueError outside [-1, 1]."""
+    number = Exact.of(x)
+    if not -1 <= number <= 1:
+        raise ValueError(f"acos of {number}, which is not in [-1, 1]")
+    right = Exact(forms.power_of_atom(forms.Atom("acos", {})))
+    if number < 0:
+        return 2 * right - acos(-number)
+    if number == 1:
+        return Exact({})
+    for cosine, share in (("0", 1), ("1/2", "2/3"), ("sqrt(2)/2", "1/2"), ("sqrt(3)/2", "1/3")):
+        if number == Exact.parse(cosine):
+            return Exact.of(share) * right
+    return Exact(forms.power_of_atom(forms.Atom("acos", number._normal_form())))
 
 
 def weighted(weight: Any, value: Any) -> Exact:
@@ -115,4 +119,4 @@ def log_sum(pairs: Iterable[tuple[Any, Any]]) -> Exact:
         total[bottom] = total[bottom] - c if bottom in total else -c
     if infinite:
         return Exact({}, infinite)
-    return Exact({(((int(n), 1),), 1, 0): c for n, c in total.items() if c and n != 1})
+    return Exact({(((int(n), 1),), NO_ROOT, 0): c for n, c in total.items() if c and n != 1})

@@ -1,7 +1,7 @@
-"""The text of exact numbers: `written` prints a normal form, `parse` reads it, and any expression of the same kind.
+"""The text of exact numbers: `parse` reads what `writing` writes, and any expression of the same kind.
 
     sum     = [-|+] product { (+|-) product }        product = factor { (*|/) factor }
-    factor  = (+|-) factor | number | inf | ( sum ) | (log|sqrt|exp) ( sum )
+    factor  = (+|-) factor | number | inf | ( sum ) | (log|sqrt|exp|acos) ( sum )
 A number is an integer or a decimal such as 0.25, read exactly. The parser is a recursive descent; nothing is evaluated
 as code. Limits: 64 KiB of text, depth 200, 1,000 digits a number, 10,000 terms.
 """
@@ -13,11 +13,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from operator import mul, truediv
 
-from lmlaws.checks.exact.forms import Monomial, Rational, Terms
-from lmlaws.checks.exact.numbers import INF, Exact, exp, log, sqrt
+from lmlaws.checks.exact.numbers import INF, Exact, acos, exp, log, sqrt
 
 _TOKEN = re.compile(r"[ \t\r\n]*(?:([0-9]+(?:\.[0-9]*)?|\.[0-9]+)|([A-Za-z]+)|([-+*/()]))")
-_FUNCTIONS = {"log": log, "sqrt": sqrt, "exp": exp}
+_FUNCTIONS = {"log": log, "sqrt": sqrt, "exp": exp, "acos": acos}
 _MOST_TEXT, _MOST_DEPTH, _MOST_DIGITS, _MOST_TERMS = 64 * 1024, 200, 1000, 10_000
 
 
@@ -104,7 +103,7 @@ class _Reader:
         if token == "inf":
             return INF
         if token not in _FUNCTIONS:
-            raise ParseError(f"expected a number, log, sqrt, exp, inf or '(', found {token!r}", column)
+            raise ParseError(f"expected a number, log, sqrt, exp, acos, inf or '(', found {token!r}", column)
         if self.token != "(":
             raise ParseError(f"expected '(' after {token}", self.column)
         self.next()
@@ -125,31 +124,3 @@ def _at(column: int, compute: Callable[..., Exact], *arguments: object) -> Exact
         return compute(*arguments)
     except (ValueError, ArithmeticError) as error:
         raise ParseError(str(error), column) from error
-
-
-def written(normal: Terms) -> str:
-    """A normal form as text, such as "1/2*log(2) + 1/3*log(3)": constants, then roots, logs, exps; "0" when empty."""
-    result = ""
-    for monomial, c in sorted(normal.items(), key=lambda item: _place(item[0])):
-        text = _term(monomial, abs(c))
-        if not result:
-            result = f"-{text}" if c < 0 else text
-        else:
-            result += f" - {text}" if c < 0 else f" + {text}"
-    return result or "0"
-
-
-def _place(monomial: Monomial) -> tuple[bool, Rational, tuple[tuple[int, int], ...], int]:
-    logs, radicand, exponent = monomial
-    return bool(exponent), exponent, logs, radicand
-
-
-def _term(monomial: Monomial, c: Rational) -> str:
-    """A monomial with a positive coefficient; powers are repeated factors, since the language has no exponents."""
-    logs, radicand, exponent = monomial
-    factors = [f"sqrt({radicand})"] if radicand != 1 else []
-    factors += [f"log({n})" for n, k in logs for _ in range(k)]
-    factors += [f"exp({exponent})"] if exponent else []
-    if c != 1 or not factors:
-        factors.insert(0, str(c))
-    return "*".join(factors) + "".join(f"/log({n})" for n, k in logs for _ in range(-k))

@@ -12,16 +12,18 @@ from typing import Any
 
 from flint import arb, fmpq, fmpz
 
-from lmlaws.checks.exact import forms
-from lmlaws.checks.exact.forms import PRECISION_LIMIT, Ball, Rational, Terms
+from lmlaws.checks.exact import forms, order
+from lmlaws.checks.exact.forms import Rational, Terms
+from lmlaws.checks.exact.order import PRECISION_LIMIT, Ball
+from lmlaws.checks.exact.writing import written
 
 
 class Exact:
     """A number whose `==`, `<` and the like are decided or raise `Undecided`, never approximate.
 
-    Made by `Exact.of`, `Exact.parse`, `log`, `sqrt`, `exp` and arithmetic. str() is exact text that `Exact.parse` reads
-    back; float() is the nearest double. Infinity obeys the extended reals; inf - inf, 0*inf and inf/inf raise
-    ArithmeticError (for the conventions of information theory see `weighted` and `ratio`).
+    Made by `Exact.of`, `Exact.parse`, `log`, `sqrt`, `exp`, `acos` and arithmetic. str() is exact text that
+    `Exact.parse` reads back; float() is the nearest double. Infinity obeys the extended reals; inf - inf, 0*inf and
+    inf/inf raise ArithmeticError (for the conventions of information theory see `weighted` and `ratio`).
     """
 
     __slots__ = ("_infinite", "_normal", "_terms")
@@ -119,22 +121,18 @@ class Exact:
         return NotImplemented if y is None else y / self
 
     def _inverse(self) -> Exact:
-        if not self._normal_form():
+        sign = self.sign()
+        if not sign:
             raise ZeroDivisionError("division by an exact zero; `ratio` follows the conventions 0/0 = 0, a/0 = inf")
-        found = forms.inverse(self._terms)
-        if found is None:
-            raise ValueError(
-                f"cannot divide by {self}: a divisor is a product of rationals, sqrt, exp and log, or a sum of roots"
-            )
-        return Exact(found)
+        return Exact(forms.inverse(self._normal_form() if len(self._terms) > 1 else self._terms, sign))
 
     def __pow__(self, power: object) -> Exact:
-        """x**k for an integer k; of a positive monomial in sqrt and exp also a power k/2, and exact rational roots."""
+        """x**k for a rational k; ValueError for a power that is no integer of a negative number."""
         if not isinstance(power, int | Fraction | fmpz | fmpq):
             return NotImplemented
         q = Fraction(int(fmpq(power).p), int(fmpq(power).q)) if isinstance(power, fmpz | fmpq) else Fraction(power)
         if q.denominator != 1:
-            return root(self, q.denominator) ** q.numerator
+            return _real_power(self, q)
         base = self if q >= 0 else 1 / self
         result, k = Exact.of(1), abs(q.numerator)
         while k:
@@ -151,7 +149,7 @@ class Exact:
 
     def sign(self, limit: int = PRECISION_LIMIT) -> int:
         """-1, 0 or 1; Undecided when balls of `limit` bits do not separate a nonzero form from zero."""
-        return self._infinite or forms.sign(self._terms, limit)
+        return self._infinite or order.sign(self._terms, limit)
 
     def __eq__(self, other: object) -> bool:
         y = _operand(other)
@@ -159,7 +157,7 @@ class Exact:
             return NotImplemented
         if self._infinite or y._infinite:
             return self._infinite == y._infinite
-        return forms.is_zero((self - y)._terms)
+        return order.is_zero((self - y)._terms)
 
     def _compare(self, y: Exact) -> int:
         if self._infinite or y._infinite:
@@ -202,13 +200,13 @@ class Exact:
 
     def ball(self, precision: int) -> Ball:
         """An `arb` that encloses the value, computed with this many bits."""
-        return arb("inf") * self._infinite if self._infinite else forms.ball(self._normal_form(), precision)
+        return arb("inf") * self._infinite if self._infinite else order.ball(self._normal_form(), precision)
 
     def __float__(self) -> float:
         """The nearest double, ties to even; OverflowError beyond the doubles."""
         if self._infinite:
             return self._infinite * float("inf")
-        return forms.rounded(self._terms, float)
+        return order.rounded(self._terms, float)
 
     def decimal(self, digits: int) -> str:
         """The value correctly rounded to this many significant digits, as text without trailing zeros."""
@@ -219,7 +217,7 @@ class Exact:
         def nearest(x: Fraction) -> Decimal:
             return context.divide(Decimal(x.numerator), Decimal(x.denominator))
 
-        number = forms.rounded(self._terms, nearest).normalize(context)
+        number = order.rounded(self._terms, nearest).normalize(context)
         return f"{number:f}" if -7 <= number.adjusted() <= max(digits, 20) else str(number)
 
     def _normal_form(self) -> Terms:
@@ -228,24 +226,10 @@ class Exact:
         return self._normal
 
     def __str__(self) -> str:
-        from lmlaws.checks.exact.reading import written
-
         return ("inf" if self._infinite > 0 else "-inf") if self._infinite else written(self._normal_form())
 
     def __repr__(self) -> str:
         return f"Exact.parse({str(self)!r})"
-
-    def _monomial(self, what: str) -> tuple[Rational, int, Rational]:
-        """(c, s, r) of a finite c*sqrt(s)*exp(r), c = 0 for zero; ValueError naming the number otherwise."""
-        terms = self._terms if len(self._terms) == 1 else self._normal_form()
-        if not terms:
-            return fmpq(0), 1, 0
-        ((logs, s, r), c) = next(iter(terms.items()))
-        if len(terms) > 1 or logs:
-            raise ValueError(f"{what} of {self} is not an exact number here: only of a rational * sqrt * exp")
-        if c < 0:
-            raise ValueError(f"{what} of the negative number {self}")
-        return c, s, r
 
 
 INF = Exact({}, 1)
@@ -276,26 +260,15 @@ def _operand(x: object) -> Exact | None:
     return Exact.of(x) if isinstance(x, int | Fraction | fmpz | fmpq | float) else None
 
 
-def root(x: Exact, k: int) -> Exact:
-    """The k-th root of x >= 0: rational where exact, sqrt where k = 2, exps always."""
-    if x._infinite > 0:
+def _real_power(x: Exact, power: Fraction) -> Exact:
+    """The power of x >= 0; the power is no integer."""
+    sign = x.sign()
+    if sign < 0:
+        raise ValueError(f"the power {power} of the negative number {x}")
+    if not x.is_finite() or not sign:
+        if (power > 0) == (sign == 0):
+            return Exact({})
+        if not sign:
+            raise ZeroDivisionError(f"the power {power} of an exact zero")
         return x
-    if x._infinite:
-        raise ValueError("a root of the negative number -inf")
-    c, s, r = x._monomial(f"the root of order {k}")
-    scale: Terms = {((), 1, r / fmpq(k)): fmpq(1)}
-    if s == 1:
-        exact = [_integer_root(int(n), k) for n in (c.p, c.q)]
-        if exact[0] is not None and exact[1] is not None:
-            return Exact(forms.times(scale, forms.constant(fmpq(exact[0], exact[1]))))
-        if k == 2:  # sqrt(p/q) = sqrt(p q) / q
-            return Exact(forms.times(scale, {((), int(c.p * c.q), 0): fmpq(1, c.q)}))
-    raise ValueError(f"the power {x} ** 1/{k} is not an exact number here: only square roots and exact roots are")
-
-
-def _integer_root(n: int, k: int) -> int | None:
-    """The integer whose k-th power is n >= 0, if there is one."""
-    if n <= 1:
-        return n
-    root = int(fmpz(n).root(k))
-    return root if root**k == n else None
+    return Exact(forms.real_power(x._normal_form() if len(x._terms) > 1 else x._terms, power))
