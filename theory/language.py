@@ -8,22 +8,28 @@
 
 An information statement is about a law `p` of its variables, in the order in which the text first names them. The
 text is data: nothing in it is evaluated as code. Errors carry line and column, and say what was expected.
+
+`parse_query` reads a side alone, with divergences of laws by name as further quantities; no statement has those:
+
+    query      = expr, where D(NAME; p, q) and HD(NAME; p) are quantities too; NAME is KL, TV, renyi:3/2, alpha:-1 ...
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from lark import Lark, Token, Transformer, Tree, UnexpectedInput
 from lark.exceptions import VisitError
 from lark.lexer import Lexer
 
-from .lexing import LanguageError, tokenize
+from .lexing import QUANTITIES_OF_LAWS, LanguageError, tokenize
+from .queries import Query, QueryReader
 from .reading import DiagramReader, InformationReader, place
 from .statements import Statement
 
-__all__ = ["LanguageError", "parse"]
+__all__ = ["LanguageError", "parse", "parse_query"]
 
 _INFORMATION = """
 information: relation [GIVEN condition (SEPARATOR condition)*]
@@ -32,6 +38,8 @@ relation: sum (EQUAL | ATMOST | ATLEAST) sum
 chain: group (ARROW group)+
 independence: group INDEPENDENT group [_BAR group]
 determination: group EQUAL (NAME | ENTROPY | INFORMATION) LPAR group _RPAR
+"""
+_SUMS = """
 group: NAME (_COMMA NAME)* | LPAR NAME (_COMMA NAME)* _RPAR
 sum: product ((PLUS | MINUS) product)*
 product: factor ((STAR | SLASH) factor | quantity)*
@@ -42,6 +50,13 @@ entropy: ENTROPY LPAR group [_BAR group] _RPAR
 mutual: INFORMATION LPAR group (_SEMICOLON group)+ [_BAR group] _RPAR
 log_of_size: LOG _BAR NAME _BAR
 bracket: LPAR sum _RPAR
+"""
+_QUERY = """
+query: sum
+%extend quantity: divergence | categorical
+divergence: DIVERGENCE LPAR name_of_divergence _SEMICOLON NAME _COMMA NAME _RPAR
+categorical: CATEGORICAL LPAR name_of_divergence _SEMICOLON NAME _RPAR
+name_of_divergence: KIND [_COLON (NAME | [MINUS] NUMBER [SLASH NUMBER])]
 """
 _DIAGRAM = """
 diagram: [declaration (SEPARATOR declaration)*] TURNSTILE sequence EQUAL sequence
@@ -55,14 +70,21 @@ structure: STRUCTURE _LBRACKET kind (_COMMA kind)* _RBRACKET
 _TERMINALS = """
 %declare GIVEN SEPARATOR EQUAL ATMOST ATLEAST ARROW INDEPENDENT _BAR NAME ENTROPY INFORMATION LOG NUMBER LPAR _RPAR
 %declare _COMMA _SEMICOLON PLUS MINUS STAR SLASH TURNSTILE DET _COLON THEN BESIDE STRUCTURE _LBRACKET _RBRACKET
+%declare DIVERGENCE CATEGORICAL KIND
 """
-_GRAMMARS = {"information": _INFORMATION, "diagram": _DIAGRAM}
+_GRAMMARS = {"information": _INFORMATION + _SUMS, "diagram": _DIAGRAM, "query": _SUMS + _QUERY}
 
 # What a token is in words; a set of several is said by one phrase, the first that fits.
 _PHRASES: tuple[tuple[frozenset[str], str], ...] = tuple(
     (frozenset(kinds.split()), words)
     for kinds, words in (
         ("NAME LPAR ENTROPY INFORMATION LOG NUMBER MINUS", "a condition (X -> Y -> Z, X _||_ Y, X = f(Y) or <=)"),
+        (
+            "LPAR ENTROPY INFORMATION LOG DIVERGENCE CATEGORICAL NUMBER MINUS",
+            "a quantity such as 2*H(X), I(X;Y|Z), log|X|, D(KL; p, q) or HD(KL; p), or 0",
+        ),
+        ("LPAR ENTROPY INFORMATION LOG DIVERGENCE CATEGORICAL", ""),  # a quantity may touch a number; see below
+        ("NAME NUMBER MINUS", "the order, a number such as 3/2, or inf"),
         ("LPAR ENTROPY INFORMATION LOG NUMBER MINUS", "a quantity such as 2*H(X), I(X;Y|Z) or log|X|, or 0"),
         ("NAME ENTROPY INFORMATION", "the name of a function"),
         ("LPAR ENTROPY INFORMATION LOG", ""),  # a number may touch a quantity; after anything else it only misleads
@@ -76,7 +98,9 @@ _PHRASES: tuple[tuple[frozenset[str], str], ...] = tuple(
     )
 )
 _WORDS = {
+    "KIND": "the name of a divergence (KL, TV, chi2, renyi:3/2, ...)",
     "NAME": "a name",
+    "NUMBER": "a number",
     "GIVEN": "'given'",
     "SEPARATOR": "',' or ';'",
     "EQUAL": "'='",
@@ -106,12 +130,26 @@ def parse(text: str) -> Statement:
     """
     tokens = tokenize(text)
     kinds = [token.type for token in tokens]
-    reader: Transformer[Token, Statement]
+    reader: InformationReader | DiagramReader
     if "TURNSTILE" in kinds:
         _refuse_laws(text, tokens, kinds.index("TURNSTILE"))
         start, reader = "diagram", DiagramReader(text)
     else:
         start, reader = "information", InformationReader(text, _variables(tokens))
+    statement: Statement = _read(text, tokens, start, reader)
+    return statement
+
+
+def parse_query(text: str) -> Query:
+    """The sum of quantities that a text asks for: a side of an information statement, or divergences of named laws.
+
+    Raises LanguageError as `parse` does; the name of a divergence is known here, those of variables and laws are not.
+    """
+    query: Query = _read(text, tokenize(text, QUANTITIES_OF_LAWS), "query", QueryReader(text))
+    return query
+
+
+def _read(text: str, tokens: list[Token], start: str, reader: Transformer[Token, Any]) -> Any:
     try:
         return reader.transform(_tree(text, tokens, start))
     except VisitError as wrapped:
@@ -143,7 +181,7 @@ def _tree(text: str, tokens: list[Token], start: str) -> Tree[Token]:
         except UnexpectedInput:
             accepted = _accepted(start, everything[:count])
             raise LanguageError(
-                text, place(token), _problem(text, token, tokens, accepted), _expected(accepted)
+                text, place(token), _problem(text, token, tokens, accepted), _expected(accepted, start)
             ) from None
     tree: Tree[Token] = result
     return tree
@@ -180,7 +218,7 @@ def _column(text: str, token: Token) -> int:
     return place(token) - text.rfind("\n", 0, place(token))
 
 
-def _expected(accepted: set[str]) -> str:
+def _expected(accepted: set[str], start: str) -> str:
     """What was expected, in words."""
     left, said = set(accepted), []
     for kinds, words in _PHRASES:
@@ -188,7 +226,7 @@ def _expected(accepted: set[str]) -> str:
             left -= kinds
             said += [words] if words else []
     if "NAME" in left and left <= {"NAME", "LPAR"}:
-        said.append("a variable name")
+        said.append("the name of a variable or law" if start == "query" else "a variable name")
         left -= {"NAME"}
     said += [word for kind, word in _WORDS.items() if kind in left]
     return " or ".join((", ".join(said[:-1]), said[-1])) if len(said) > 1 else "".join(said)

@@ -8,13 +8,16 @@ comma in a list here too, by looking one name, or one bracketed list, ahead.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lark import Token
 
 MAX_CHARACTERS, MAX_DEPTH, MAX_DIGITS, MAX_TERMS = 65_536, 200, 1_000, 10_000
 STRUCTURE = ("id", "copy", "discard", "swap")
-_QUANTITIES = {"H": "ENTROPY", "I": "INFORMATION"}
+QUANTITIES = {"H": "ENTROPY", "I": "INFORMATION"}
+"""The names that open a quantity of a statement where a bracket follows."""
+QUANTITIES_OF_LAWS = {**QUANTITIES, "D": "DIVERGENCE", "HD": "CATEGORICAL"}
+"""Those of a query; in a statement D and HD are names like others."""
 _RESERVED = {"given": "GIVEN", "log": "LOG", "det": "DET"}
 _SYMBOLS = {
     "|-": "TURNSTILE",
@@ -46,6 +49,7 @@ _TOKEN = re.compile(
 )
 _OPENS_ARGUMENTS = re.compile(r"[ \t\r\n]*\(")
 _OPENS_OBJECTS = re.compile(r"[ \t\r\n]*\[")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FOREIGN = re.compile(r"[^\x20-\x7e\t\r\n]")
 _ASCII_FOR = {"\u2264": "<=", "\u2265": ">=", "\u2192": "->", "\u22a5": "_||_", "\u2297": "@", "\u22a2": "|-"}
 _OPERATORS = {"ARROW", "INDEPENDENT", "EQUAL", "ATMOST", "ATLEAST"}
@@ -78,8 +82,16 @@ def _picture(line: str, offset: int, width: int = 70) -> str:
     return f"  {before}{piece}{after}\n  {' ' * (len(before) + offset - begin)}^"
 
 
-def tokenize(text: str) -> list[Token]:
-    """The tokens of a statement. Raises LanguageError, with place, for what no statement contains and past a limit."""
+def is_name(text: str) -> bool:
+    """Whether a text can name a variable or a law: an ASCII identifier, and no reserved word."""
+    return _NAME.fullmatch(text) is not None and text not in _RESERVED
+
+
+def tokenize(text: str, quantities: Mapping[str, str] = QUANTITIES) -> list[Token]:
+    """The tokens of a statement. Raises LanguageError, with place, for what no statement contains and past a limit.
+
+    `quantities` maps the names that open a quantity where a bracket follows to their kind of token.
+    """
     _check_characters(text)
     tokens: list[Token] = []
     depth, terms, position = 0, 0, 0
@@ -88,7 +100,7 @@ def tokenize(text: str) -> list[Token]:
         if match is None:
             expected = "<= or >=" if text[position] in "<>" else "a name, a number or a symbol of the language"
             raise LanguageError(text, position, f"unexpected {text[position]!r}", expected)
-        for kind, begin, piece in _kinds(match, text, tokens, depth):
+        for kind, begin, piece in _kinds(match, text, tokens, depth, quantities):
             depth += {"LPAR": 1, "_LBRACKET": 1, "_RPAR": -1, "_RBRACKET": -1}.get(kind, 0)
             terms += kind in ("PLUS", "MINUS")
             if depth > MAX_DEPTH:
@@ -111,7 +123,9 @@ def _check_characters(text: str) -> None:
         raise LanguageError(text, MAX_CHARACTERS, f"{len(text):,} characters; a statement has at most 64 KiB")
 
 
-def _kinds(match: re.Match[str], text: str, before: Sequence[Token], depth: int) -> list[tuple[str, int, str]]:
+def _kinds(
+    match: re.Match[str], text: str, before: Sequence[Token], depth: int, quantities: Mapping[str, str]
+) -> list[tuple[str, int, str]]:
     """Kind, place and text of what a match stands for: nothing for space, two tokens where `|-` closes log|A|."""
     piece, begin, group = match.group(), match.start(), match.lastgroup
     if group == "space":
@@ -121,8 +135,10 @@ def _kinds(match: re.Match[str], text: str, before: Sequence[Token], depth: int)
             raise LanguageError(text, begin, f"a number of more than {MAX_DIGITS:,} digits")
         return [("NUMBER", begin, piece)]
     if group == "name":
-        if piece in _QUANTITIES and _OPENS_ARGUMENTS.match(text, match.end()):
-            return [(_QUANTITIES[piece], begin, piece)]
+        if piece in quantities and _OPENS_ARGUMENTS.match(text, match.end()):
+            return [(quantities[piece], begin, piece)]
+        if [token.type for token in before[-2:]] in (["DIVERGENCE", "LPAR"], ["CATEGORICAL", "LPAR"]):
+            return [("KIND", begin, piece)]
         if piece in STRUCTURE and _OPENS_OBJECTS.match(text, match.end()):
             return [("STRUCTURE", begin, piece)]
         return [(_RESERVED.get(piece, "NAME"), begin, piece)]

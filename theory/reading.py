@@ -6,6 +6,7 @@ undeclared boxes, terms that do not fit, numbers that grow past the limit when m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NoReturn, TypeAlias
@@ -51,7 +52,7 @@ def place(token: Token) -> int:
     return token.start_pos or 0
 
 
-class _Reader(Transformer_NonRecursive[Token, Statement]):
+class _Reader(Transformer_NonRecursive[Token, Any]):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
@@ -103,17 +104,21 @@ class InformationReader(_Reader):
         return determined(parts[0], parts[4])
 
     def entropy(self, parts: list[Any]) -> _Value:
-        return _Value(Fraction(1), H(*parts[2], given=parts[3] or ()), place(parts[0]))
+        return self.value(H(*parts[2], given=parts[3] or ()), parts[0])
 
     def mutual(self, parts: list[Any]) -> _Value:
         groups, given = parts[2:-1], parts[-1]
         self.terms += 2 ** min(len(groups) - 2, 20)  # I(A;B;C) = I(A;B) - I(A;B|C), and so on
         if self.terms > MAX_TERMS:
             self.refuse(place(parts[0]), f"written out, this makes more than {MAX_TERMS:,} terms")
-        return _Value(Fraction(1), I(*groups, given=given or ()), place(parts[0]))
+        return self.value(I(*groups, given=given or ()), parts[0])
 
     def log_of_size(self, parts: list[Token]) -> _Value:
-        return _Value(Fraction(1), log_size(Object(str(parts[1]))), place(parts[0]))
+        return self.value(log_size(Object(str(parts[1]))), parts[0])
+
+    def value(self, of: Expr | _Sum, at: Token) -> _Value:
+        """A quantity, or a sum in brackets, once."""
+        return _Value(Fraction(1), of, place(at))
 
     def bracket(self, parts: list[Any]) -> _Value:
         inner: _Sum = parts[1]
@@ -121,7 +126,7 @@ class InformationReader(_Reader):
             return _Value(
                 self._short(sum((p.number for p in inner.parts), Fraction(0)), place(parts[0])), None, place(parts[0])
             )
-        return _Value(Fraction(1), inner, place(parts[0]))
+        return self.value(inner, parts[0])
 
     def product(self, parts: list[Any]) -> _Value:
         total, sign = self._factor(parts[0]), "STAR"
@@ -174,8 +179,11 @@ class InformationReader(_Reader):
         )
 
     def _flat(self, side: _Sum) -> Expr:
-        """The sum with its brackets multiplied out, without recursion."""
-        stack, terms = list(reversed(side.parts)), []
+        return add(*(self._summand(part, of) for part, of in self.multiplied_out(side)))
+
+    def multiplied_out(self, side: _Sum) -> Iterator[tuple[_Value, Expr | None]]:
+        """The terms of the sum with its brackets multiplied out, in order, and what each is of; without recursion."""
+        stack = list(reversed(side.parts))
         while stack:
             part = stack.pop()
             if isinstance(part.of, _Sum):
@@ -183,18 +191,21 @@ class InformationReader(_Reader):
                     _Value(self._short(part.number * p.number, p.at), p.of, p.at) for p in reversed(part.of.parts)
                 ]
             else:
-                terms.append(self._summand(part, part.of))
-        return add(*terms)
+                yield part, part.of
 
     def _summand(self, part: _Value, of: Expr | None) -> Expr:
         if of is None:
             if part.number:
-                self.refuse(part.at, "a number beside quantities in nats has no unit", "0, or a multiple of a quantity")
+                self.refuse_number(part.at)
             return ZERO
         product = mul(Const(part.number), of)
         if isinstance(product, Mul) and isinstance(product.factors[0], Const):
             self._short(product.factors[0].value, part.at)
         return product
+
+    def refuse_number(self, at: int) -> NoReturn:
+        """A sum of quantities takes no plain number but 0."""
+        self.refuse(at, "a number beside quantities in nats has no unit", "0, or a multiple of a quantity")
 
 
 _Nested: TypeAlias = "tuple[Term, int]"
@@ -215,12 +226,12 @@ class DiagramReader(_Reader):
         try:
             return Statement(Equal(left, right))
         except CompositionError as error:
-            self.refuse(place(equal), _clipped(error), "two terms of one type")
+            self.refuse(place(equal), clipped(error), "two terms of one type")
 
     def declaration(self, parts: list[Any]) -> None:
         det, name, dom, _, cod = parts
         if name in self.boxes:
-            self.refuse(place(name), f"{_clipped(name)!r} is declared twice")
+            self.refuse(place(name), f"{clipped(name)!r} is declared twice")
         self.boxes[str(name)] = Box(str(name), dom, cod, det is not None)
 
     def kind(self, parts: list[Token]) -> Type:
@@ -229,7 +240,7 @@ class DiagramReader(_Reader):
             if part.type == "NAME":
                 kind.append(self.objects.setdefault(str(part), Object(str(part))))
             elif part.type == "NUMBER" and part != "1":
-                self.refuse(place(part), f"{_clipped(part)} is not an object", "an object's name, or 1 for the unit")
+                self.refuse(place(part), f"{clipped(part)} is not an object", "an object's name, or 1 for the unit")
         return tuple(kind)
 
     def structure(self, parts: list[Any]) -> _Nested:
@@ -262,7 +273,7 @@ class DiagramReader(_Reader):
                 try:
                     seq(before, after)
                 except CompositionError as error:
-                    self.refuse(place(operator), _clipped(error), "terms that fit together")
+                    self.refuse(place(operator), clipped(error), "terms that fit together")
         return seq(*(term for term, _ in nested)), 1 + max(depth for _, depth in nested)
 
     def _layered(self, terms: list[Term], at: int) -> Term:
@@ -282,7 +293,7 @@ class DiagramReader(_Reader):
             if name in STRUCTURE:
                 self.refuse(place(name), f"{name} takes its object in square brackets", f"{name}[X]")
             known = f"declared: {', '.join(self.boxes)}" if self.boxes else "nothing is declared"
-            self.refuse(place(name), f"unknown box {_clipped(name)!r} ({_clipped(known)})", "a declared name")
+            self.refuse(place(name), f"unknown box {clipped(name)!r} ({clipped(known)})", "a declared name")
         return self._counted(self.boxes[str(name)], name)
 
     def _counted(self, term: Term, at: Token) -> _Nested:
@@ -295,6 +306,7 @@ class DiagramReader(_Reader):
         return term, 0
 
 
-def _clipped(what: object, width: int = 240) -> str:
+def clipped(what: object, width: int = 240) -> str:
+    """A text cut to a width, for messages."""
     text = str(what)
     return text if len(text) <= width else text[: width - 3] + "..."
