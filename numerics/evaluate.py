@@ -71,8 +71,12 @@ class TorchEvaluator:
         self.given, self.about = assignment, about
 
     def value(self, expr: Expr) -> Bounded:
-        """The value of an expression, one axis for each free letter."""
-        return self._value(expand(expr, self.about))
+        """The value of an expression, one axis for each free letter. Raises UnreadableError."""
+        try:
+            expanded = expand(expr, self.about)
+        except ValueError as problem:  # a divergence that no sum over letters gives
+            raise UnreadableError(str(problem)) from problem
+        return self._value(expanded)
 
     def _value(self, expr: Expr) -> Bounded:
         if isinstance(expr, Const):

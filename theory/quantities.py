@@ -3,7 +3,8 @@
 `H`, `I`, `D` and `E` build statements; `expand` replaces every quantity by its definition, so that an engine that
 reads sums of kernel entries reads them all. Main definitions: Shannon's entropy and mutual information (Cover and
 Thomas, "Elements of Information Theory", 2006), divergences of states and averaged divergences of kernels, and
-Perrone's categorical entropy H_D(k) = D(copy after k, k (x) k after copy) ("Markov categories and entropy", 2023).
+Perrone's categorical entropy H_D(k) = D(copy after k, k (x) k after copy) ("Markov Categories and Entropy",
+arXiv:2212.11719).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import TypeAlias
 
-from .divergences import P, Q, divergence_row
+from .divergences import TOTAL, P, Q, divergence_row
 from .expressions import (
     ONE,
     ZERO,
@@ -62,9 +63,10 @@ def I(*groups: Group, given: Group = ()) -> Information:  # noqa: E743 (the fiel
 def D(name: str, left: Term, right: Term, *, over: Term | None = None) -> DivergenceOf:
     """A divergence by name between two states, or between two kernels averaged over a state on their domain.
 
-    Raises ValueError for an unknown name and CompositionError when the types differ.
+    Names are those of `divergences.divergence_row`; a parameter is normalised, so that renyi:0.5 is renyi:1/2. Raises
+    ValueError for an unknown name and CompositionError when the types differ.
     """
-    divergence_row(name)
+    name = divergence_row(name).name
     if (left.dom, left.cod) != (right.dom, right.cod):
         raise CompositionError(f"D compares terms of one type, not {signature(left)} with {signature(right)}")
     if left.dom and (over is None or over.dom or over.cod != left.dom):
@@ -145,7 +147,8 @@ def joint_entropies(quantity: Entropy | Information) -> dict[tuple[str, ...], in
 def expand(expr: Expr, about: Term | None) -> Expr:
     """The same expression with H, I and D replaced by their definitions as sums over letters.
 
-    Raises CompositionError when a variable is not a wire of `about`.
+    Raises CompositionError when a variable is not a wire of `about`, and ValueError for a divergence that is no
+    function of a sum over letters (renyi:0 and renyi:inf).
     """
     if isinstance(expr, Entropy):
         return _conditional_entropy(expr, about)
@@ -185,6 +188,8 @@ def _conditional_entropy(quantity: Entropy, about: Term | None) -> Expr:
 def _divergence(quantity: DivergenceOf) -> Expr:
     """The sum over letters; where the left side copies an output it is taken on the diagonal."""
     row = divergence_row(quantity.name)
+    if row.summand is None:
+        raise ValueError(f"{row.name} is no function of a sum over letters; exact instances give its value")
     left, right = quantity.left, quantity.right
     ins = fresh(left.dom, "@x")
     outs, distinct, diagonal = _diagonal(left)
@@ -193,6 +198,7 @@ def _divergence(quantity: DivergenceOf) -> Expr:
     body = sum_over(p.outs, substitute(row.summand, {P: p, Q: q}))
     if diagonal:
         body = body + row.at_zero * (ONE - sum_over(p.outs, q))
+    body = substitute(row.outer, {TOTAL: body})
     if quantity.over is None:
         return body
     return sum_over(ins, mul(Entry(quantity.over, (), ins), body))

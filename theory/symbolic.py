@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .divergences import divergence_row
 from .expressions import (
     ZERO,
     Abs,
@@ -126,6 +127,10 @@ class _Translator:
             return sympy.Abs(self.expr(expr.of))
         if isinstance(expr, Sum):
             return self.sum(self.expr(expr.body), self.index(expr.letter), expr.letter.alphabet)
+        if isinstance(expr, DivergenceOf) and divergence_row(expr.name).summand is None:
+            # no sum over letters says it: an undefined function of the entries
+            terms = (term for term in (expr.left, expr.right, expr.over) if term is not None)
+            return sympy.Function(f"D_{expr.name}")(*map(self.entries, terms))
         if isinstance(expr, Entropy | Information | DivergenceOf):
             return self.expr(expand(expr, self.about))
         if isinstance(expr, Entry):

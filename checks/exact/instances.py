@@ -47,12 +47,13 @@ from lmlaws.theory.expressions import (
     rebuild,
     walk,
 )
-from lmlaws.theory.quantities import expand, joint_entropies
+from lmlaws.theory.quantities import joint_entropies
 from lmlaws.theory.statements import Statement, free
 from lmlaws.theory.terms import Box, Copy, Discard, Id, Object, Par, Seq, Swap, Term, Type, wire_names
 
-from .kernels import Kernel, entropy
-from .numbers import INF, Exact, log, sqrt
+from .divergences import divergence, entropy
+from .kernels import Kernel
+from .numbers import INF, Exact, log
 
 
 class UnevaluableError(ValueError):
@@ -106,7 +107,7 @@ class Instance:
 class Evaluator:
     """The exact value of expressions at one instance of a statement.
 
-    Raises UnevaluableError where a value leaves the exact numbers (a log of a sum of square roots, say) or is not
+    Raises UnevaluableError where a value leaves the exact numbers (a root too large to be written out, say) or is not
     defined (infinity minus infinity).
     """
 
@@ -145,7 +146,7 @@ class Evaluator:
         if isinstance(expr, Entropy | Information):
             return Exact.sum(n * self._joint_entropy(names) for names, n in joint_entropies(expr).items())
         if isinstance(expr, DivergenceOf):
-            return self._value(expand(expr, self.statement.about), at)
+            return self._divergence(expr)
         return self._leaf(expr, at)
 
     def _leaf(self, expr: Expr, at: dict[Letter, int]) -> Exact:
@@ -188,6 +189,12 @@ class Evaluator:
             law = self.instance.kernel(about).marginal([wires.index(name) for name in names])
             self._entropies[names] = entropy(law)
         return self._entropies[names]
+
+    def _divergence(self, expr: DivergenceOf) -> Exact:
+        """The divergence of the two kernels that the terms denote here."""
+        left, right = self.instance.kernel(expr.left), self.instance.kernel(expr.right)
+        over = None if expr.over is None else self.instance.kernel(expr.over)
+        return divergence(expr.name, left, right, over=over)
 
     def _entry(self, expr: Entry, at: dict[Letter, int]) -> Fraction:
         kernel = self.instance.kernel(expr.term)
@@ -262,8 +269,6 @@ class Evaluator:
 def _power(base: Exact, exponent: Fraction) -> Exact:
     if exponent < 0 and base == 0:
         return INF
-    if exponent.denominator == 2:
-        return sqrt(base) ** exponent.numerator
     return base**exponent
 
 

@@ -12,6 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .checks.exact.divergences import categorical_entropy as categorical_entropy
+    from .checks.exact.divergences import divergence as divergence
+    from .checks.exact.divergences import entropy as entropy
+    from .checks.exact.divergences import mutual_information as mutual_information
+    from .checks.exact.kernels import FinSet as FinSet
     from .checks.exact.kernels import Kernel as Kernel
     from .checks.exact.kernels import State as State
     from .face import check as check
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from .theory.claims import Source as Source
     from .theory.claims import Twin as Twin
     from .theory.claims import Worked as Worked
+    from .theory.divergences import DIVERGENCES as DIVERGENCES
     from .theory.expressions import Equal as Equal
     from .theory.expressions import LessEq as LessEq
     from .theory.language import LanguageError as LanguageError
@@ -41,9 +47,11 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
-    "checks.exact.kernels": ("Kernel", "State"),
+    "checks.exact.divergences": ("categorical_entropy", "divergence", "entropy", "mutual_information"),
+    "checks.exact.kernels": ("FinSet", "Kernel", "State"),
     "face": ("check", "prove"),
     "theory.claims": ("Claim", "Mend", "Source", "Twin", "Worked"),
+    "theory.divergences": ("DIVERGENCES",),
     "theory.expressions": ("Equal", "LessEq"),
     "theory.language": ("LanguageError", "parse"),
     "theory.quantities": ("D", "H", "I"),
