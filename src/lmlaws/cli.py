@@ -25,13 +25,14 @@ HELP = """Claims about language models, stated once: proved with certificates, r
 \b
 First steps
   lmlaws prove 'I(X;Z) <= I(X;Y) given X -> Y -> Z'
+  lmlaws eval 'I(X;Y)' --law joint.json
   lmlaws audit           decide the whole catalogue, write a report
   lmlaws explain C4      all about one claim
 
 \b
 Exit codes
   0 proved, as expected, done      64 usage, a malformed statement included
-  1 refuted, not as expected       65 malformed data (claim file, certificate)
+  1 refuted, not as expected       65 malformed data (claim, law, certificate)
   2 undecided                      70 internal error    130 interrupted
 """
 
@@ -109,6 +110,35 @@ def prove(
     if not as_json or save is not None:
         raise typer.BadParameter("`prove -` reads a stream: it needs --json and takes no --save")
     return command.prove_stream(sys.stdin, seconds=timeout)
+
+
+@app.command("eval", context_settings=TEXT_MAY_BEGIN_WITH_MINUS)
+def evaluate(
+    expression: Annotated[str, typer.Argument(metavar="EXPR", help="In quotes: a sum of quantities.")],
+    law: Annotated[Path, typer.Option(metavar="FILE", help="JSON: a joint law, or laws by name.")],
+    as_json: Json = False,
+) -> int:
+    """Evaluate quantities on a law, exactly.
+
+    \b
+    Examples
+      lmlaws eval 'I(X;Y|Z) - I(X;Y)' --law joint.json
+      lmlaws eval 'log|X| - H(X)' --law joint.json --json
+      lmlaws eval 'D(KL; p, q) + H(p)' --law laws.json
+      lmlaws eval 'HD(renyi:3/2; p)' --law laws.json
+
+    \b
+    A joint law (the last variable runs fastest), and laws by name
+      {"vars": ["X","Y"], "sizes": [2,2], "law": ["1/2","0","0","1/2"]}
+      {"laws": {"p": ["1/2","1/3","1/6"], "q": ["0.5","0.5","0"]}}
+
+    What `lmlaws prove --json` prints on refuting is a joint law too. Divergences: KL, reverse_KL, TV, chi2, hellinger2,
+    JS, triangular, renyi:ALPHA, alpha:ALPHA. Exit 0 when there is a value, infinity included; 64 for a malformed
+    EXPR or a name that FILE has not; 65 for a malformed FILE, and for inf - inf.
+    """
+    from .commands import evaluate as command
+
+    return command.evaluate(expression, law, as_json=as_json)
 
 
 @app.command()
