@@ -136,6 +136,13 @@ def combine(said: Sequence[Verdict], refusals: Sequence[tuple[str, str]]) -> Ver
 def judge(claim: Claim, engines: Sequence[Engine], budget: Budget) -> Result:
     """The result of a claim: its own verdict, the mended one's where it is refuted, and its twins'."""
     begun = perf_counter()
+    judgement = judge_alone(claim, engines, budget)
+    twins = tuple((name, judge_twin(twin, engines, budget)) for name, twin in claim.twin_statements.items())
+    return Result(claim, judgement, twins, as_expected(claim, judgement.verdict, twins), perf_counter() - begun)
+
+
+def judge_alone(claim: Claim, engines: Sequence[Engine], budget: Budget) -> Judgement:
+    """The judgement on a claim without its twins: conditional where it is refuted and its mended form is not."""
     near = tuple(claim.twin_statements.values())
     judgement = judge_statement(claim.statement, engines, budget, all_engines=True, twins=near)
     if isinstance(judgement.verdict, Refuted) and claim.mend is not None and claim.mended is not None:
@@ -145,11 +152,12 @@ def judge(claim: Claim, engines: Sequence[Engine], budget: Budget) -> Result:
                 judgement.verdict.engine, refuted=judgement.verdict, hypothesis=claim.mend.hypothesis, under=under
             )
             judgement = replace(judgement, verdict=verdict)
-    twins = tuple(
-        (name, judge_statement(statement, _refuters(engines), budget, all_engines=False).verdict)
-        for name, statement in claim.twin_statements.items()
-    )
-    return Result(claim, judgement, twins, as_expected(claim, judgement.verdict, twins), perf_counter() - begun)
+    return judgement
+
+
+def judge_twin(twin: Statement, engines: Sequence[Engine], budget: Budget) -> Verdict:
+    """The verdict on a near-miss by the exact engines, those that refute first."""
+    return judge_statement(twin, _refuters(engines), budget, all_engines=False).verdict
 
 
 def _refuters(engines: Sequence[Engine]) -> tuple[Engine, ...]:

@@ -42,7 +42,7 @@ def from_path(path: Path) -> tuple[Claim, ...]:
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     found: list[Claim] = []
     for file in files:
-        claims = list(claims_in(_load(file)))
+        claims = list(claims_in(load(file)))
         if not claims and not path.is_dir():
             raise ValueError(f"{file}: defines no Claim at its top level")
         found += claims
@@ -51,7 +51,8 @@ def from_path(path: Path) -> tuple[Claim, ...]:
     return in_order(found)
 
 
-def _load(file: Path) -> ModuleType:
+def load(file: Path) -> ModuleType:
+    """A claim file as a module. It runs as the user's own code."""
     name = "lmlaws_claims_" + re.sub(r"\W", "_", str(file.resolve()))
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
