@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/.ready
 
-.PHONY: audit quick test lint clean help
+.PHONY: audit quick test lint bench agreement clean help
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,5 +30,18 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-clean:  ## remove the environment and what was computed
-	rm -rf $(VENV) out build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+$(PEERS_READY): pyproject.toml constraints.txt bench/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	echo '*' > $(PEERS)/.gitignore
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable . --requirement bench/requirements.txt
+	touch $(PEERS_READY)
+
+bench: $(PEERS_READY)  ## exact work timed beside its peers, about 3 minutes; writes docs/benchmarks.md
+	$(PEERS)/bin/python -m bench
+
+agreement: $(PEERS_READY)  ## values on 1,000 random laws against mpmath, scipy and dit
+	$(PEERS)/bin/python -m bench.agreement
+
+clean:  ## remove the environments and what was computed
+	rm -rf $(VENV) $(PEERS) out build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
