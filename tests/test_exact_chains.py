@@ -7,7 +7,8 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from lmlaws.checks.exact.chains import closed_classes, entropy_rate, stationary
-from lmlaws.checks.exact.kernels import FinSet, Kernel, State, entropy
+from lmlaws.checks.exact.divergences import entropy
+from lmlaws.checks.exact.kernels import FinSet, Kernel, State
 from lmlaws.checks.exact.numbers import log
 from lmlaws.checks.exact.strategies import deterministic, kernels, objects, states
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import lmlaws.strategies as ls
+from lmlaws.checks.exact.divergences import entropy
 from lmlaws.checks.exact.finite import FinSet
-from lmlaws.checks.exact.kernels import Kernel, State, entropy
+from lmlaws.checks.exact.kernels import Kernel, State
 from lmlaws.checks.exact.numbers import log
 from lmlaws.checks.exact.worlds import ExactHead, World, whitened_designs
 from lmlaws.strategies import (

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from lmlaws.checks.exact.divergences import divergence, entropy
 from lmlaws.checks.exact.finite import FinSet
-from lmlaws.checks.exact.kernels import Kernel, State, entropy, kl
+from lmlaws.checks.exact.kernels import Kernel, State
 from lmlaws.checks.exact.numbers import Exact, log
 from lmlaws.checks.exact.worlds import ExactHead, World, whitened_designs
 from lmlaws.strategies import heads, points, worlds
@@ -65,7 +66,9 @@ def test_a_worked_head() -> None:
 def bregman(head: ExactHead, t: Point, s: Point, mean: Point) -> bool:
     """KL(p_t, p_s) = A(s) - A(t) - <mean, s - t>, which holds for mean = E_{p_t} g."""
     step = [log(y / x) for x, y in zip(t, s, strict=True)]
-    return kl(head.law(t), head.law(s)) == head.log_partition(s) - head.log_partition(t) - inner(step, mean)
+    return divergence("KL", head.law(t), head.law(s)) == head.log_partition(s) - head.log_partition(t) - inner(
+        step, mean
+    )
 
 
 @given(heads(dimension=D), points(D), points(D))
@@ -172,7 +175,7 @@ def test_fitted_is_almost_sure() -> None:
 def test_cross_entropy_splits_into_kl_and_entropy(world: World) -> None:
     """N1, with both terms from their own definitions."""
     rows = list(zip(world.mu.weights, world.data.rows(), world.model.rows(), strict=True))
-    average = Exact.sum(m * kl(State(p), State(q)) for m, p, q in rows)
+    average = Exact.sum(m * divergence("KL", State(p), State(q)) for m, p, q in rows)
     assert world.average_kl == average
     assert world.data_entropy == Exact.sum(m * entropy(State(p)) for m, p, _ in rows)
     assert world.nll == average + world.data_entropy

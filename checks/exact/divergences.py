@@ -18,7 +18,7 @@ over a law of the inputs, and the values input by input are all here; they diffe
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -112,12 +112,36 @@ def entropy(joint: Kernel, of: Keep | None = None, given: Keep = ()) -> Exact:
     TypeError for a kernel whose domain is not the unit; ValueError for a group that is not of the codomain.
     """
     law = _state(joint, "entropy")
-    if of is None and given == ():
-        return log_sum((-x, x) for x in _weights(law))
     below = positions(given, law.cod)
-    above = range(len(law.cod)) if of is None else positions(of, law.cod)
-    total, condition = (_weights(law.marginal(sorted(group))) for group in ({*above, *below}, below))
-    return log_sum([*((-x, x) for x in total), *((x, x) for x in condition)])
+    above = tuple(range(len(law.cod))) if of is None else positions(of, law.cod)
+    return shannon(law, [(1, above + below), (-1, below)])
+
+
+def shannon(law: Kernel, parts: Iterable[tuple[Fraction | int, Iterable[int]]]) -> Exact:
+    """The sum of c * H(group) over parts (c, group) of a state, groups of positions, in nats.
+
+    Over integer weights of one common denominator: no fractions are added, and letters of equal weight share a term.
+    """
+    numerators, denominator = law._matrix.numer_denom()
+    weights, common = list(map(int, numerators.entries())), int(denominator)
+    times: defaultdict[Fraction | int, Counter[int]] = defaultdict(Counter)
+    for c, group in parts:
+        chosen = tuple(dict.fromkeys(group))
+        times[c].update(_summed(weights, numbering(chosen, law.cod)) if len(chosen) < len(law.cod) else weights)
+        times[c].subtract([common])  # H = log(common) - the sum of n log(n) / common
+    logs: defaultdict[int, Fraction | int] = defaultdict(int)
+    for c, counted in times.items():
+        for n, k in counted.items():
+            logs[n] -= c * n * k
+    return Exact.of_logs(logs, common)
+
+
+def _summed(weights: list[int], numbers: list[int]) -> list[int]:
+    """The weights added up by the numbers of their letters."""
+    sums = [0] * (max(numbers) + 1)
+    for number, weight in zip(numbers, weights):
+        sums[number] += weight
+    return sums
 
 
 def mutual_information(joint: Kernel, a: Keep = (0,), b: Keep = (1,), given: Keep = (), *, name: str = "KL") -> Exact:
@@ -127,11 +151,14 @@ def mutual_information(joint: Kernel, a: Keep = (0,), b: Keep = (1,), given: Kee
     kernel whose domain is not the unit; ValueError for an unknown name or a group that is not of the codomain.
     """
     row, law = divergence_row(name), _state(joint, "mutual_information")
-    groups = (numbering(positions(group, law.cod), law.cod) for group in (given, a, b))
+    c, x, y = (positions(group, law.cod) for group in (given, a, b))
+    if row.name == "KL":
+        return shannon(law, [(1, x + c), (1, y + c), (-1, x + y + c), (-1, c)])
+    groups = (numbering(group, law.cod) for group in (c, x, y))
     tables: defaultdict[int, defaultdict[tuple[int, int], Rational]] = defaultdict(lambda: defaultdict(fmpq))
-    for mass, c, x, y in zip(_weights(law), *groups):
+    for mass, condition, left, right in zip(_weights(law), *groups):
         if mass:
-            tables[c][x, y] += mass
+            tables[condition][left, right] += mass
     return Exact.sum(sum(table.values()) * _value(row, _dependence(table)) for table in tables.values())
 
 

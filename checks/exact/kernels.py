@@ -8,8 +8,6 @@ arXiv:1908.07021, example 2.5.
     >>> p, k = State(["1/2", "1/2"]), Kernel([["9/10", "1/10"], ["1/20", "19/20"]])
     >>> (p >> k).weights
     (Fraction(19, 40), Fraction(21, 40))
-    >>> print(entropy(p))
-    log(2)
 """
 
 from __future__ import annotations
@@ -23,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from flint import fmpq, fmpq_mat
 
 from lmlaws.checks.exact.finite import FinSet, Keep, Sizes, fits, numbering, positions, show, sizes_of
-from lmlaws.checks.exact.numbers import INF, Exact, Rational, log_sum, to_fmpq
+from lmlaws.checks.exact.numbers import Rational, to_fmpq
 
-__all__ = ["FinSet", "Kernel", "Sizes", "State", "entropy", "kl"]
+__all__ = ["FinSet", "Kernel", "Sizes", "State"]
 
 
 class Kernel:
@@ -286,28 +284,6 @@ class State(Kernel):
         return f"State({self.json()['rows'][0]}, cod={self.cod})"
 
 
-def entropy(state: Kernel) -> Exact:
-    """Shannon entropy in nats, exact; 0 log 0 = 0. TypeError for a kernel whose domain is not the unit."""
-    return log_sum((-x, x) for x in _law(state, "entropy"))
-
-
-def kl(p: Kernel, q: Kernel) -> Exact:
-    """KL(p, q) = sum p log(p/q) in nats, exact; inf where p has mass and q has none. TypeError for different types."""
-    if p.cod != q.cod:
-        raise TypeError(f"kl needs two states on one object, not {p.type} and {q.type}")
-    pairs = list(zip(_law(p, "kl"), _law(q, "kl")))
-    if any(x and not y for x, y in pairs):
-        return INF
-    return log_sum((x, x / y) for x, y in pairs if x)
-
-
-def _law(state: Kernel, what: str) -> list[Rational]:
-    if state.dom != ():
-        raise TypeError(f"{what} is defined for states, not for a kernel {state.type}")
-    weights: list[Rational] = state._matrix.entries()
-    return weights
-
-
 def _unpickled(rows: list[list[Fraction]], dom: Sizes, cod: Sizes) -> Kernel:
     return Kernel._made(dom, cod, Kernel(rows, dom, cod)._matrix)
 
@@ -316,23 +292,30 @@ def _row(row: Sequence[Any], i: int) -> list[Rational]:
     """One row of a kernel as flint rationals; TypeError and ValueError name the row and the defect."""
     if isinstance(row, str) or not isinstance(row, Sequence):
         raise TypeError(f"row {i} of kernel is {row!r}, not a list of entries")
-    exact = []
-    for j, x in enumerate(row):
-        try:
-            value = to_fmpq(x)
-        except TypeError as error:
-            raise TypeError(f"entry ({i}, {j}) of kernel: {error}") from error
-        except ValueError as error:
-            raise ValueError(f"entry ({i}, {j}) of kernel, {x!r}: {error}") from error
-        if value < 0:
-            raise ValueError(f"entry ({i}, {j}) of kernel is negative: {value}")
-        exact.append(value)
-    if not exact:
+    if not row:
         raise ValueError(f"row {i} of kernel is empty")
-    total = sum(exact, fmpq(0))
-    if total != 1:
-        raise ValueError(f"row {i} of kernel sums to {total}, not 1")
+    try:
+        exact = [to_fmpq(x) for x in row]
+    except (TypeError, ValueError):
+        exact = [_entry(x, i, j) for j, x in enumerate(row)]  # again, to say which
+    numerators, denominator = fmpq_mat(1, len(exact), exact).numer_denom()  # integers add up much faster
+    weights = list(map(int, numerators.entries()))
+    if min(weights) < 0:
+        j = next(j for j, x in enumerate(exact) if x < 0)
+        raise ValueError(f"entry ({i}, {j}) of kernel is negative: {exact[j]}")
+    if sum(weights) != denominator:
+        raise ValueError(f"row {i} of kernel sums to {fmpq(sum(weights), denominator)}, not 1")
     return exact
+
+
+def _entry(x: Any, i: int, j: int) -> Rational:
+    """One entry as a flint rational; TypeError and ValueError name its place."""
+    try:
+        return to_fmpq(x)
+    except TypeError as error:
+        raise TypeError(f"entry ({i}, {j}) of kernel: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"entry ({i}, {j}) of kernel, {x!r}: {error}") from error
 
 
 def _fraction(x: Rational) -> Fraction:

@@ -22,7 +22,7 @@ Ball = Any  # flint.arb
 T = TypeVar("T")
 
 PRECISION_LIMIT = 16384  # bits; the last precision that is tried before an order stays undecided
-_FIRST_PRECISION = 64
+FIRST_PRECISION = 128  # 64 bits do not round a sum of ten thousand logs
 _MOST_BITS = 20_000
 _MOST_SEPARATION = 200_000  # bits; beyond it a bound is too small to be reached
 
@@ -43,6 +43,9 @@ def ball(terms: Terms, precision: int) -> Ball:
 def _ball(terms: Terms, precision: int) -> Ball:
     total = arb(0)
     for (factors, (s, k), r), c in terms.items():
+        if k == 1 and not r and len(factors) == 1 and type(factors[0][0]) is int and factors[0][1] == 1:
+            total += arb(factors[0][0]).log() * c  # sums of thousands of logs are the common case
+            continue
         term = arb(c)
         for n, e in factors:
             value = arb(n).log() if isinstance(n, int) else _atom_ball(n, precision)
@@ -76,24 +79,24 @@ def _sign_of(value: Ball) -> int:
 # zero and sign
 
 
-def sign(terms: Terms, limit: int = PRECISION_LIMIT) -> int:
-    """-1, 0 or 1; Undecided when nothing here settles it with balls of `limit` bits."""
+def sign(terms: Terms, limit: int = PRECISION_LIMIT, first: Ball | None = None) -> int:
+    """-1, 0 or 1; Undecided when nothing here settles it with balls of `limit` bits. `first` is a known ball."""
     if not terms:
         return 0
     if len(terms) == 1:  # logs of integers > 1, roots, exps and most atoms are positive
         ((factors, _, _), c) = next(iter(terms.items()))
         if not any(isinstance(n, Atom) and n.kind == "log" for n, _ in factors):
             return 1 if c > 0 else -1
-    first = _sign_of(ball(terms, _FIRST_PRECISION))
-    return first or _sign_of_normal(cleared(terms), limit)
+    found = _sign_of(ball(terms, FIRST_PRECISION) if first is None else first)
+    return found or _sign_of_normal(cleared(terms), limit)
 
 
 def _sign_of_normal(normal: Terms, limit: int) -> int:
     if not normal:
         return 0
     least = None if surely_nonzero(normal) else separation(normal)
-    precision = _FIRST_PRECISION
-    while precision <= (limit if least is None else max(limit, 2 * least + 2 * _FIRST_PRECISION)):
+    precision = FIRST_PRECISION
+    while precision <= (limit if least is None else max(limit, 2 * least + 2 * FIRST_PRECISION)):
         value = ball(normal, precision)
         found = _sign_of(value)
         if found:
@@ -107,7 +110,7 @@ def _sign_of_normal(normal: Terms, limit: int) -> int:
 
 def is_zero(terms: Terms, limit: int = PRECISION_LIMIT) -> bool:
     """Whether the value is zero; Undecided only where no theorem and no ball separates it from zero."""
-    if not terms or _sign_of(ball(terms, _FIRST_PRECISION)):
+    if not terms or _sign_of(ball(terms, FIRST_PRECISION)):
         return not terms
     normal = cleared(terms)
     return not normal or (not surely_nonzero(normal) and _sign_of_normal(normal, limit) == 0)
@@ -222,14 +225,15 @@ def _height(terms: Terms) -> int | None:
 # rounding
 
 
-def rounded(terms: Terms, rounding: Callable[[Fraction], T]) -> T:
+def rounded(terms: Terms, rounding: Callable[[Fraction], T], first: Ball) -> T:
     """The value under a monotone rounding: the precision rises until both ends of a ball round alike.
 
-    Rationals are rounded as they are. OverflowError when the value lies beyond 2^20000 or within 2^-20000 of zero.
+    `first` is the ball of the first precision. Rationals are rounded as they are. OverflowError when the value lies
+    beyond 2^20000 or within 2^-20000 of zero.
     """
-    precision = _FIRST_PRECISION
+    precision = FIRST_PRECISION
     while precision <= PRECISION_LIMIT:
-        value = ball(terms, precision)
+        value = first if precision == FIRST_PRECISION else ball(terms, precision)
         if _sign_of(value) and value.is_finite():
             mantissa, exponent = (int(x) for x in value.mid().man_exp())
             size = exponent + mantissa.bit_length()
@@ -239,7 +243,7 @@ def rounded(terms: Terms, rounding: Callable[[Fraction], T]) -> T:
             low, high = rounding(middle - radius), rounding(middle + radius)
             if low == high:
                 return low
-        if precision == 2 * _FIRST_PRECISION:  # only now is the normal form worth its price
+        if precision == 2 * FIRST_PRECISION:  # only now is the normal form worth its price
             terms = normalise(terms)
             rational = rational_value(terms)
             if rational is not None:

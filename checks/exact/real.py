@@ -5,7 +5,7 @@ Its functions (log, sqrt, exp and sums of logs) are in `numbers`, which is the m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any
@@ -26,13 +26,14 @@ class Exact:
     inf/inf raise ArithmeticError (for the conventions of information theory see `weighted` and `ratio`).
     """
 
-    __slots__ = ("_infinite", "_normal", "_terms")
+    __slots__ = ("_first", "_infinite", "_normal", "_terms")
 
     def __init__(self, terms: Terms, infinite: int = 0) -> None:
         """From a polynomial (see `forms`); infinite is 1 or -1 for the infinities, whose terms are empty."""
         self._terms = terms
         self._infinite = infinite
         self._normal: Terms | None = None
+        self._first: Ball | None = None  # comparing and rounding one number ask for the same ball
 
     @classmethod
     def of(cls, x: Any) -> Exact:
@@ -49,6 +50,12 @@ class Exact:
         from lmlaws.checks.exact.reading import parse
 
         return parse(text)
+
+    @classmethod
+    def of_logs(cls, logs: Mapping[int, Fraction | int], denominator: int = 1) -> Exact:
+        """The sum of c * log(n) over integers n > 0 to c, divided by the denominator."""
+        one = forms.NO_ROOT
+        return cls({(((n, 1),), one, 0): to_fmpq(c) / denominator for n, c in logs.items() if c and n > 1})
 
     @classmethod
     def sum(cls, numbers: Iterable[Any]) -> Exact:
@@ -149,7 +156,7 @@ class Exact:
 
     def sign(self, limit: int = PRECISION_LIMIT) -> int:
         """-1, 0 or 1; Undecided when balls of `limit` bits do not separate a nonzero form from zero."""
-        return self._infinite or order.sign(self._terms, limit)
+        return self._infinite or order.sign(self._terms, limit, self._first_ball() if len(self._terms) > 1 else None)
 
     def __eq__(self, other: object) -> bool:
         y = _operand(other)
@@ -162,7 +169,7 @@ class Exact:
     def _compare(self, y: Exact) -> int:
         if self._infinite or y._infinite:
             return self._infinite - y._infinite
-        return (self - y).sign()
+        return (self - y if y._terms else self).sign()
 
     def __lt__(self, other: object) -> bool:
         y = _operand(other)
@@ -202,11 +209,16 @@ class Exact:
         """An `arb` that encloses the value, computed with this many bits."""
         return arb("inf") * self._infinite if self._infinite else order.ball(self._normal_form(), precision)
 
+    def _first_ball(self) -> Ball:
+        if self._first is None:
+            self._first = order.ball(self._terms, order.FIRST_PRECISION)
+        return self._first
+
     def __float__(self) -> float:
         """The nearest double, ties to even; OverflowError beyond the doubles."""
         if self._infinite:
             return self._infinite * float("inf")
-        return order.rounded(self._terms, float)
+        return order.rounded(self._terms, float, self._first_ball())
 
     def decimal(self, digits: int) -> str:
         """The value correctly rounded to this many significant digits, as text without trailing zeros."""
@@ -217,7 +229,7 @@ class Exact:
         def nearest(x: Fraction) -> Decimal:
             return context.divide(Decimal(x.numerator), Decimal(x.denominator))
 
-        number = order.rounded(self._terms, nearest).normalize(context)
+        number = order.rounded(self._terms, nearest, self._first_ball()).normalize(context)
         return f"{number:f}" if -7 <= number.adjusted() <= max(digits, 20) else str(number)
 
     def _normal_form(self) -> Terms:
@@ -239,10 +251,10 @@ def to_fmpq(x: Any) -> Rational:
     """An int, Fraction, flint number or text such as "1/2" or "0.5" as a flint rational; TypeError for floats."""
     if type(x) is fmpq:
         return x
+    if type(x) is Fraction:
+        return fmpq(*x.as_integer_ratio())
     if isinstance(x, int | fmpz | fmpq):
         return fmpq(x)
-    if isinstance(x, Fraction):
-        return fmpq(x.numerator, x.denominator)
     if isinstance(x, str):
         value = Exact.parse(x).rational()
         if value is None:

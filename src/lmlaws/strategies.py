@@ -31,19 +31,17 @@ from .checks.exact.strategies import (
     chains,
     deterministic,
     garbled,
-    heads,
     homogeneous_chains,
     joints,
     kernels,
     majorized,
     near_deterministic,
     objects,
-    points,
     repeated,
     sizes,
     states,
-    worlds,
 )
+from .checks.exact.world_strategies import heads, points, worlds
 from .checks.exact.worlds import ExactHead, World
 
 __all__ = [

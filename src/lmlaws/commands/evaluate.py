@@ -12,7 +12,8 @@ from textwrap import wrap
 from time import perf_counter
 
 from .. import __version__
-from ..checks.exact.divergences import categorical_entropy, divergence, entropy
+from ..checks.exact.divergences import categorical_entropy, divergence, entropy, shannon
+from ..checks.exact.finite import positions
 from ..checks.exact.lawfile import JointLaw, LawFile, LawFileError, NamedLaws, read_laws
 from ..checks.exact.numbers import Exact, log
 from ..exits import DONE, DataError
@@ -106,8 +107,8 @@ def _on_joint(query: Query, laws: JointLaw) -> Exact:
                 multiples[names] = multiples.get(names, Fraction(0)) + count * summand.number
         else:
             values.append(summand.number * log(int(sizes[_measured(summand.of)])))
-    values += [number * entropy(laws.law, names) for names, number in multiples.items() if number]
-    return Exact.sum(values)
+    parts = [(number, positions(names, laws.law.cod)) for names, number in multiples.items()]
+    return Exact.sum([shannon(laws.law, parts), *values])
 
 
 def _on_named(query: Query, laws: NamedLaws) -> Exact:
