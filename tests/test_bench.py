@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-import tomllib
 import subprocess
 import sys
+import tomllib
 from fractions import Fraction
 from math import isclose, log
 from pathlib import Path
