@@ -1,160 +1,141 @@
-"""Small complete domains: every law, kernel, head and vector of a size with small denominators, simplest first.
+"""Small complete domains: the values that one cell of an instance can take, up to a height.
 
-A domain is a list of values of one sort at given sizes; a search runs through products of domains. Simplicity is the
-order of the contract: fewer atoms, then smaller denominators, then lexicographic with the mass first.
+A cell is one row of a box or a head, one vector or one parameter. *Height* says how far a domain reaches: the largest
+denominator of a law; of the other kinds, so that everything simple comes early: 1 for the entries 0, 1 and -1 of W, 3
+for a 2; the larger of numerator and denominator of exp(h_i); 1 for the bias 0, 4 for another one.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice, product
-from math import prod
-from typing import Any, TypeAlias
+from itertools import combinations, pairwise, permutations, product
+from math import comb
 
-from lmlaws.theory.expressions import Direction, Head, Point, Rank, Symbol, walk
-from lmlaws.theory.statements import Statement
-from lmlaws.theory.terms import Box, Object
+from .orbits import Domain, Value
 
-from .instances import HeadValue, Instance
-from .kernels import Kernel
+HEIGHT = 6
+"""The height up to which domains are tried completely, where the budget allows."""
 
-Row: TypeAlias = tuple[Fraction, ...]
-Sizes: TypeAlias = dict[Object, int]
+MOST_VALUES = 5_000
+"""How many values of one cell are listed at the most."""
 
-DENOMINATOR = 6
-MOST_ROWS = 4_000
-POINTS = (Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3))
+
+def numbers(*written: int | str) -> tuple[Fraction, ...]:
+    """Fractions from how they are written."""
+    return tuple(Fraction(x) for x in written)
+
+
+POINTS = numbers(1, 2, "1/2", 3)
 """Values of exp(h_i)."""
+
+BIASES = numbers(1, 2, "1/2")
+"""Values of exp(b_w)."""
 
 
 @lru_cache
-def laws(letters: int, denominator: int = DENOMINATOR) -> tuple[Row, ...]:
+def laws(letters: int, denominator: int = HEIGHT) -> tuple[Value, ...]:
     """Every law on the letters with a common denominator up to `denominator`, zeros included, simplest first."""
     found = {
-        tuple(Fraction(n, common) for n in (*head, common - sum(head)))
+        tuple(Fraction(n, common) for n in parts)
         for common in range(1, denominator + 1)
-        for head in product(range(common + 1), repeat=letters - 1)
-        if sum(head) <= common
+        for parts in compositions(common, letters)
     }
     return tuple(sorted(found, key=row_key))
 
 
-def row_key(row: Row) -> tuple[int, int, tuple[Fraction, ...]]:
+def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
+    """All ways to write a total as so many integers >= 0, in order."""
+    for bars in combinations(range(total + parts - 1), parts - 1):
+        cuts = (-1, *bars, total + parts - 1)
+        yield tuple(b - a - 1 for a, b in pairwise(cuts))
+
+
+def count_laws(letters: int, denominator: int) -> int:
+    """How many laws on the letters have a common denominator up to this one."""
+    new: dict[int, int] = {}
+    for common in range(1, denominator + 1):
+        new[common] = comb(common + letters - 1, letters - 1) - sum(n for d, n in new.items() if common % d == 0)
+    return sum(new.values())
+
+
+def row_key(row: Value) -> tuple[int, int, Value]:
     """Atoms, largest denominator, then lexicographic with the mass first."""
     return (sum(1 for x in row if x), max(x.denominator for x in row), tuple(-x for x in row))
 
 
 @lru_cache
-def edge_laws(letters: int, denominator: int = 64) -> tuple[Row, ...]:
-    """Dyadic laws near the edge of the simplex: all but a few 64ths on one letter, or split between two."""
-    found = set()
-    for small in range(1, denominator // 4):
-        eps = Fraction(small, denominator)
-        for a in range(letters):
-            for b in range(letters):
-                if a != b:
-                    row = [Fraction(0)] * letters
-                    row[a], row[b] = 1 - eps, eps
-                    found.add(tuple(row))
-                    row[a], row[b] = Fraction(1, 2) + eps, Fraction(1, 2) - eps
-                    found.add(tuple(row))
+def edge_laws(letters: int) -> tuple[Value, ...]:
+    """Dyadic laws where sharp constants fail first, and the simplest laws: of 8, 16, 32 or 64 parts up to 3 away from
+    a point, from a fair coin on two of the letters, or from the uniform law. For 2 to 4 letters."""
+    found = set(laws(letters, HEIGHT if letters == 2 else 2))
+    for parts in (8, 16, 32, 64):
+        rows = {(parts - few, *rest) for few in (1, 2, 3) for rest in compositions(few, letters - 1)}
+        rows |= {(parts // 2 - few, parts // 2 + few, *[0] * (letters - 2)) for few in (1, 2, 3)}
+        near = range(parts // letters - 1, parts // letters + 3)
+        rows |= {row for row in product(near, repeat=letters) if sum(row) == parts}
+        found |= {tuple(Fraction(n, parts) for n in moved) for row in rows for moved in permutations(row)}
     return tuple(sorted(found, key=row_key))
 
 
-@dataclass(frozen=True)
-class Sort:
-    """One quantified thing: a box, a head, a point, a direction or a symbol."""
-
-    kind: str
-    name: str
-    what: Any
-
-
-def sorts(statement: Statement) -> tuple[Sort, ...]:
-    """Everything that a statement quantifies over, in order of appearance, each once."""
-    kinds = {Box: "box", Head: "head", Point: "point", Direction: "direction", Symbol: "symbol"}
-    found = [Sort(kinds[type(n)], n.name, n) for n in walk(statement) if type(n) in kinds]
-    seen = Counter(sort.name for sort in found if sort.kind == "direction")
-    inside = Counter(
-        part.name
-        for rank in walk(statement)
-        if isinstance(rank, Rank)
-        for part in walk(rank)
-        if isinstance(part, Direction) and part in (rank.u, rank.v)
-    )
-    return tuple(s for s in dict.fromkeys(found) if s.kind != "direction" or seen[s.name] > inside[s.name])
+def cost(kind: str, value: Value) -> tuple[int, int, int]:
+    """Atoms, largest denominator and height of a value."""
+    denominator = max(x.denominator for x in value)
+    if kind in ("box", "function"):
+        return sum(1 for x in value if x), denominator, denominator
+    if kind == "point":  # exp(h): h = 0 is simplest
+        return sum(_far(x) for x in value), denominator, max(_far(x) for x in value) + 1
+    if kind == "head":
+        entries, bias = value[:-1], value[-1]
+        height = max(4 if bias != 1 else 1, *(3 if abs(x) > 1 else 1 for x in entries))
+        return int(sum(map(abs, entries))) + _far(bias), denominator, height
+    return sum(abs(x.numerator) + x.denominator - 1 for x in value), denominator, denominator
 
 
-def size_choices(statement: Statement, most: int = 3) -> Iterator[tuple[Sizes, dict[str, int]]]:
-    """Sizes of the objects and dimensions of the heads, by increasing product."""
-    objects, heads = statement.objects, statement.heads
-    tokens = {head.tokens for head in heads}
-    choices = [range(2 if part in tokens else 1, most + 1) for part in objects]
-    dimensions = [range(1, 3)] * len(heads)
-    ordered = sorted(product(*choices, *dimensions), key=lambda c: (prod(c), c))
-    for choice in ordered:
-        yield (
-            dict(zip(objects, choice)),
-            {head.name: d for head, d in zip(heads, choice[len(objects) :])},
-        )
+def _far(x: Fraction) -> int:
+    """How far a positive number is from 1: numerator and denominator beyond those of 1."""
+    return x.numerator + x.denominator - 2
 
 
-def domain(sort: Sort, sizes: Sizes, dimensions: dict[str, int], denominator: int) -> list[Any]:
-    """The values of one sort, simplest first, at most MOST_ROWS of them."""
-    what = sort.what
-    if sort.kind == "box":
-        inputs, outputs = (prod(sizes[part] for part in kind) for kind in (what.dom, what.cod))
-        if what.deterministic:
-            units = [tuple(Fraction(int(i == j)) for j in range(outputs)) for i in range(outputs)]
-            return list(islice(product(units, repeat=inputs), MOST_ROWS))
-        rows = laws(outputs, denominator) if outputs <= 4 else laws(outputs, 2)
-        tables = list(islice(product(rows, repeat=inputs), MOST_ROWS))
-        return sorted(tables, key=lambda t: (sum(row_key(r)[0] for r in t), max(row_key(r)[1] for r in t)))
-    if sort.kind == "head":
-        width = dimensions[sort.name]
-        entries = sorted(product((0, 1, -1, 2), repeat=width), key=lambda row: (sum(map(abs, row)), row))
-        return list(islice(product(entries, repeat=sizes[what.tokens]), MOST_ROWS))
-    if sort.kind == "point":
-        return list(product(POINTS, repeat=dimensions[what.head.name]))
-    if sort.kind == "direction":
-        return list(product((1, 0, -1), repeat=dimensions[what.head.name]))
-    return [Fraction(x) for x in (0, 1, -1)] + [Fraction(1, 2)]
+@lru_cache
+def values(kind: str, width: int, height: int = HEIGHT) -> tuple[Value, ...]:
+    """Every value of a cell up to a height, simplest first: of a box the laws on `width` letters, of a function its
+    points; of a head rows of W with exp(b) at the end; exp(h) of a point; a direction; a symbol."""
+    if kind == "box":
+        return laws(width, height)
+    if kind == "function":
+        return laws(width, 1)
+    entries = {
+        "head": [numbers(0, 1, -1, 2)] * width + [BIASES],
+        "point": [POINTS] * width,
+        "direction": [numbers(1, 0, -1)] * width,
+        "symbol": [numbers(0, 1, -1, "1/2")],
+    }
+    found = [value for value in product(*entries[kind]) if cost(kind, value)[2] <= height]
+    return tuple(sorted(found, key=lambda value: (cost(kind, value), value)))
 
 
-def assemble(chosen: dict[Sort, Any], sizes: Sizes) -> Instance:
-    """An instance from a value for each sort."""
-    instance = Instance(dict(sizes))
-    for sort, value in chosen.items():
-        if sort.kind == "box":
-            box = sort.what
-            instance.boxes[sort.name] = Kernel(value, instance.type_sizes(box.dom), instance.type_sizes(box.cod))
-        elif sort.kind == "head":
-            instance.heads[sort.name] = HeadValue(tuple(value), (Fraction(1),) * len(value))
-        else:
-            table = {"point": instance.points, "direction": instance.directions, "symbol": instance.symbols}
-            table[sort.kind][sort.name] = value  # type: ignore[index]
-    return instance
+def count(kind: str, width: int, height: int) -> int:
+    """How many values there are."""
+    return count_laws(width, height) if kind == "box" else len(values(kind, width, height))
 
 
-def complexity(chosen: dict[Sort, Any]) -> tuple[int, int, tuple[Any, ...]]:
-    """Atoms, largest denominator, then lexicographic: the order in which instances of equal sizes are preferred."""
-    atoms, denominator, text = 0, 1, []
-    for sort, value in chosen.items():
-        numbers = [x for row in value for x in row] if sort.kind in ("box", "head") else _flat(value)
-        if sort.kind == "box":
-            atoms += sum(1 for x in numbers if x)
-        elif sort.kind == "point":  # exp(h): h = 0 is simplest
-            atoms += sum(x.numerator + x.denominator - 2 for x in numbers)
-        else:
-            atoms += int(sum(abs(x) for x in numbers))
-        denominator = max([denominator, *(Fraction(x).denominator for x in numbers)])
-        text.append(tuple(-x for x in numbers))
-    return atoms, denominator, tuple(text)
+@lru_cache
+def affordable(letters: int, most: int = MOST_VALUES, height: int = HEIGHT) -> int:
+    """The largest denominator, up to `height`, up to which there are at most so many laws on the letters."""
+    return max((d for d in range(1, height + 1) if count_laws(letters, d) <= most), default=1)
 
 
-def _flat(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, tuple) else [value]
+@lru_cache
+def domain(kind: str, width: int, height: int) -> Domain:
+    """The values of a cell up to a height; of a box with many outcomes, up to the one that is affordable."""
+    found = values(kind, width, min(height, affordable(width)) if kind == "box" else height)
+    return Domain(found, [cost(kind, value) for value in found])
+
+
+@lru_cache
+def edge_domain(letters: int) -> Domain:
+    """The laws near the edges."""
+    found = edge_laws(letters)
+    return Domain(found, [cost("box", value) for value in found])
