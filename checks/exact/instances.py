@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
 from itertools import product
-from math import prod
 from typing import Any
 
 from lmlaws.theory.expressions import (
@@ -54,18 +53,11 @@ from lmlaws.theory.terms import Box, Copy, Discard, Id, Object, Par, Seq, Swap, 
 from .divergences import divergence, entropy
 from .kernels import Kernel
 from .numbers import INF, Exact, log
+from .worlds import ExactHead
 
 
 class UnevaluableError(ValueError):
     """An expression has no exact value in this number system at this instance; the message says which part."""
-
-
-@dataclass(frozen=True)
-class HeadValue:
-    """An integer matrix W (V rows of d entries) and exp(b), rational and positive, for each token."""
-
-    W: tuple[tuple[int, ...], ...]
-    weights: tuple[Fraction, ...]
 
 
 @dataclass
@@ -74,7 +66,7 @@ class Instance:
 
     sizes: dict[Object, int]
     boxes: dict[str, Kernel] = field(default_factory=dict)
-    heads: dict[str, HeadValue] = field(default_factory=dict)
+    heads: dict[str, ExactHead] = field(default_factory=dict)
     points: dict[str, tuple[Fraction, ...]] = field(default_factory=dict)
     directions: dict[str, tuple[int, ...]] = field(default_factory=dict)
     symbols: dict[str, Fraction] = field(default_factory=dict)
@@ -206,9 +198,8 @@ class Evaluator:
             place = place * self.instance.sizes[letter.alphabet] + at[letter]
         return place
 
-    def _unnormalised(self, point: Point) -> list[Fraction]:
-        head, t = self.instance.heads[point.head.name], self.instance.points[point.name]
-        return [b * prod((x**k for x, k in zip(t, row)), start=Fraction(1)) for row, b in zip(head.W, head.weights)]
+    def _unnormalised(self, point: Point) -> tuple[Fraction, ...]:
+        return self.instance.heads[point.head.name].exp_logits(self.instance.points[point.name])
 
     def softmax(self, point: Point) -> tuple[Fraction, ...]:
         """p_h as rationals."""
@@ -332,7 +323,7 @@ def instance_of(statement: Statement, values: Mapping[str, Any]) -> Instance:
         if isinstance(node, Head):
             bias = values.get("b", [0] * len(values["W"]))
             weights = tuple(_exponential(x) for x in bias)
-            instance.heads[node.name] = HeadValue(tuple(map(tuple, values["W"])), weights)
+            instance.heads[node.name] = ExactHead(tuple(map(tuple, values["W"])), weights)
         elif isinstance(node, Point):
             instance.points[node.name] = tuple(_exponential(x) for x in values[node.name])
         elif isinstance(node, Direction) and node.name in values:

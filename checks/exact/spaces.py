@@ -21,9 +21,10 @@ from lmlaws.theory.terms import Box, Object, Type
 
 from . import domains
 from .domains import HEIGHT
-from .instances import HeadValue, Instance
+from .instances import Instance
 from .kernels import Kernel
 from .orbits import Domain, Relabelling, Value, relabellings, representatives
+from .worlds import ExactHead
 
 LETTERS = 3
 """The largest alphabet of which instances are taken."""
@@ -125,7 +126,7 @@ class Shape:
                 instance.boxes[thing.name] = Kernel(rows, dom, cod)
             elif thing.kind == "head":
                 W = tuple(tuple(map(int, row[:-1])) for row in rows)
-                instance.heads[thing.name] = HeadValue(W, tuple(row[-1] for row in rows))
+                instance.heads[thing.name] = ExactHead(W, tuple(row[-1] for row in rows))
             elif thing.kind == "point":
                 instance.points[thing.name] = rows[0]
             elif thing.kind == "direction":
