@@ -17,8 +17,8 @@ from hypothesis import settings
 
 import lmlaws
 from lmlaws.checks.evidence import dumps
-from lmlaws.plugin import MARKERS, PROFILES, node_name
 from lmlaws.checks.verdicts import Conditional, Proved
+from lmlaws.plugin import MARKERS, PROFILES, node_name
 from lmlaws.theory.collect import catalogue, from_path, select
 
 pytest_plugins = ["pytester"]
