@@ -98,7 +98,7 @@ def test_nothing_tried_is_not_holds() -> None:
     """A hypothesis that no instance meets leaves the statement undecided."""
     impossible = Equal(Sum(x, entry(p, (), (x,))), 2 * Sum(x, entry(p, (), (x,))))
     verdict = SearchEngine().decide(
-        Statement(Equal(entry(p, (), (x,)), entry(q, (), (x,))), given=(impossible,)), BUDGET
+        Statement(Equal(entry(p, (), (x,)), entry(q, (), (x,))), given=(impossible,)), BUDGET.restarted()
     )
     assert isinstance(verdict, Undecided)
     assert "0 instances met the hypotheses" in verdict.reason

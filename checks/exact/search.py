@@ -230,12 +230,10 @@ class Run:
                 "without exact value": tally.unevaluable,
             }
             return Holds(engine, instances=tally.evaluated, record=record)
-        if self.stopped:
-            return Undecided(engine, STOPPED)
+        reason = NONE_MET
         if tally.unevaluable:
-            reason = max(tally.reasons, key=tally.reasons.__getitem__)
-            return Undecided(engine, f"no instance has an exact value: {reason}")
-        return Undecided(engine, NONE_MET)
+            reason = f"no instance has an exact value: {max(tally.reasons, key=tally.reasons.__getitem__)}"
+        return Undecided(engine, "; ".join([reason, STOPPED] if self.stopped else [reason]))
 
     def _completeness(self) -> Iterator[str]:
         """Up to how many letters, with which denominators, every instance was tried."""
