@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 
-.PHONY: audit quick test lint bench agreement clean help
+.PHONY: audit quick test lint bench agreement soundness clean help
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,8 @@ $(PEERS_READY): pyproject.toml constraints.txt bench/requirements.txt
 	echo '*' > $(PEERS)/.gitignore
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable . --requirement bench/requirements.txt
+	# without what it asks for: its lark-parser ships the same package as lark, and it runs without torch
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps psitip==1.1.7
 	touch $(PEERS_READY)
 
 bench: $(PEERS_READY)  ## exact work timed beside its peers, about 3 minutes; writes docs/benchmarks.md
@@ -42,6 +44,9 @@ bench: $(PEERS_READY)  ## exact work timed beside its peers, about 3 minutes; wr
 
 agreement: $(PEERS_READY)  ## values on 1,000 random laws against mpmath, scipy and dit
 	$(PEERS)/bin/python -m bench.agreement
+
+soundness: $(READY)  ## 2,000 random statements of up to 5 variables, true and false: no wrong verdict (about 10 minutes)
+	$(BIN)/python -m bench.soundness 2000
 
 clean:  ## remove the environments and what was computed
 	rm -rf $(VENV) $(PEERS) out build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -123,7 +123,7 @@ def test_the_program_keeps_the_order_of_the_text() -> None:
 
 def test_the_normal_form_prints_as_a_program() -> None:
     text = normal_form(copy(X) >> K @ F >> swap(Y, Y)).text()
-    assert text == "out = f#0.0, k#1.0\nf#0 = f(in0)\nk#1 = k(in0)"
+    assert text == "out = v0, v1\nv0 = f(in0)  deterministic\nv1 = k(in0)"
 
 
 def test_composition_errors_name_both_types() -> None:

@@ -5,6 +5,7 @@
     expr       = sums of rational multiples of H(A,B|C), I(A;B|C), I(A;B;C|D), log|A|, and 0
     condition  = A -> B -> C ...  |  A _||_ B | C  |  A = f(B,C)  |  comparison
     diagram    = declarations "|-" term "=" term, as in  k: X -> Y; det f: X -> Y |- k >> copy[Y] = copy[X] >> k @ k
+    laws       = declarations "|-" scalar comparison scalar, as in  p, q: law |- TV(p,q)^2 <= 1/2*KL(p,q)
 
 An information statement is about a law `p` of its variables, in the order in which the text first names them. The
 text is data: nothing in it is evaluated as code. Errors carry line and column, and say what was expected.
@@ -24,9 +25,10 @@ from lark import Lark, Token, Transformer, Tree, UnexpectedInput
 from lark.exceptions import VisitError
 from lark.lexer import Lexer
 
+from .lawforms import LawReader, declares_laws, law_tokens
 from .lexing import QUANTITIES_OF_LAWS, LanguageError, tokenize
 from .queries import Query, QueryReader
-from .reading import DiagramReader, InformationReader, place
+from .reading import DiagramReader, InformationReader, Reader, place
 from .statements import Statement
 
 __all__ = ["LanguageError", "parse", "parse_query"]
@@ -67,17 +69,47 @@ row: (NAME | structure | inner) (BESIDE (NAME | structure | inner))*
 inner: LPAR sequence _RPAR
 structure: STRUCTURE _LBRACKET kind (_COMMA kind)* _RBRACKET
 """
+_LAWS = """
+laws: declared (SEPARATOR declared)* TURNSTILE sum (EQUAL | ATMOST | ATLEAST) sum
+declared: NAME (_COMMA NAME)* _COLON LAW [ON NUMBER]
+sum: product ((PLUS | MINUS) product)*
+product: factor ((STAR | SLASH) factor)*
+?factor: power | negative
+negative: MINUS factor
+?power: atom | raised
+raised: atom CARET exponent
+exponent: [MINUS] NUMBER | LPAR [MINUS] NUMBER [SLASH NUMBER] _RPAR
+?atom: number | law | size | logarithm | root | total | entropy | overlap | divergence | categorical | bracket
+number: NUMBER
+law: NAME
+size: SIZE
+logarithm: LOG LPAR sum _RPAR
+root: ROOT LPAR sum _RPAR
+total: SUM LPAR sum _RPAR
+entropy: ENTROPY LPAR NAME _RPAR
+overlap: OVERLAP LPAR NAME _COMMA NAME _RPAR
+divergence: kind LPAR NAME _COMMA NAME _RPAR
+categorical: CATEGORICAL _LBRACKET kind _RBRACKET LPAR NAME _RPAR
+kind: KIND [_LBRACKET order _RBRACKET]
+order: NAME | [MINUS] NUMBER [SLASH NUMBER]
+bracket: LPAR sum _RPAR
+"""
 _TERMINALS = """
 %declare GIVEN SEPARATOR EQUAL ATMOST ATLEAST ARROW INDEPENDENT _BAR NAME ENTROPY INFORMATION LOG NUMBER LPAR _RPAR
 %declare _COMMA _SEMICOLON PLUS MINUS STAR SLASH TURNSTILE DET _COLON THEN BESIDE STRUCTURE _LBRACKET _RBRACKET
-%declare DIVERGENCE CATEGORICAL KIND
+%declare DIVERGENCE CATEGORICAL KIND CARET LAW ON SIZE ROOT SUM OVERLAP
 """
-_GRAMMARS = {"information": _INFORMATION + _SUMS, "diagram": _DIAGRAM, "query": _SUMS + _QUERY}
+_GRAMMARS = {"information": _INFORMATION + _SUMS, "diagram": _DIAGRAM, "laws": _LAWS, "query": _SUMS + _QUERY}
 
 # What a token is in words; a set of several is said by one phrase, the first that fits.
 _PHRASES: tuple[tuple[frozenset[str], str], ...] = tuple(
     (frozenset(kinds.split()), words)
     for kinds, words in (
+        (
+            "NUMBER NAME SIZE LOG ROOT SUM ENTROPY OVERLAP KIND CATEGORICAL LPAR MINUS",
+            "a number, a law, size, log( ), sqrt( ), sum( ), H(p), BC(p,q), HD[TV](p) or a divergence such as KL(p,q)",
+        ),
+        ("PLUS MINUS STAR SLASH CARET", "an operator (+ - * / ^)"),
         ("NAME LPAR ENTROPY INFORMATION LOG NUMBER MINUS", "a condition (X -> Y -> Z, X _||_ Y, X = f(Y) or <=)"),
         (
             "LPAR ENTROPY INFORMATION LOG DIVERGENCE CATEGORICAL NUMBER MINUS",
@@ -95,6 +127,7 @@ _PHRASES: tuple[tuple[frozenset[str], str], ...] = tuple(
         ("NAME DET", "a declaration such as k: X -> Y"),
         ("NAME NUMBER", "an object's name, or 1 for the unit"),
         ("NAME LPAR", "a variable name, or a list of them in brackets"),
+        ("NUMBER MINUS LPAR", "an exponent such as 2, -1 or (3/2)"),
     )
 )
 _WORDS = {
@@ -118,21 +151,25 @@ _WORDS = {
     "BESIDE": "'@'",
     "_LBRACKET": "'['",
     "_RBRACKET": "']'",
+    "LAW": "'law'",
+    "ON": "'on'",
     "$END": "the end of the statement",
 }
 
 
 def parse(text: str) -> Statement:
-    """The statement that a text in the information form or the diagram form says.
+    """The statement that a text in the information, diagram or laws form says.
 
-    Raises LanguageError, with line and column, when the text is not one: a typo, an undeclared box, two terms that
-    do not fit, a limit passed (64 KiB, brackets 200 deep, 1,000 digits a number, 10,000 terms).
+    Raises LanguageError, with line and column, when the text is not one: a typo, an undeclared box or law, two terms
+    that do not fit, a limit passed (64 KiB, brackets 200 deep, 1,000 digits a number, 10,000 terms; about laws also
+    nodes 40 deep, exponents up to 1,000).
     """
     tokens = tokenize(text)
     kinds = [token.type for token in tokens]
-    reader: InformationReader | DiagramReader
-    if "TURNSTILE" in kinds:
-        _refuse_laws(text, tokens, kinds.index("TURNSTILE"))
+    reader: Reader
+    if declares_laws(tokens):
+        start, reader, tokens = "laws", LawReader(text), law_tokens(text, tokens)
+    elif "TURNSTILE" in kinds:
         start, reader = "diagram", DiagramReader(text)
     else:
         start, reader = "information", InformationReader(text, _variables(tokens))
@@ -206,7 +243,7 @@ def _problem(text: str, token: Token, tokens: list[Token], accepted: set[str]) -
         if opened and accepted & {"_RPAR", "_RBRACKET"}:
             return f"the statement ends inside the bracket opened in column {_column(text, opened[-1])}"
         return "the statement ends too early" if tokens else "the statement is empty"
-    if token.type in ("GIVEN", "LOG", "DET") and "NAME" in accepted:
+    if token.type in ("GIVEN", "LOG", "DET", "SIZE") and "NAME" in accepted:
         return f"{token.value!r} is a reserved word, not a name"
     if token.type == "CARET":
         return "unexpected '^': this form has no exponents"
@@ -226,17 +263,10 @@ def _expected(accepted: set[str], start: str) -> str:
             left -= kinds
             said += [words] if words else []
     if "NAME" in left and left <= {"NAME", "LPAR"}:
-        said.append("the name of a variable or law" if start == "query" else "a variable name")
+        said.append({"query": "the name of a variable or law", "laws": "a law's name"}.get(start, "a variable name"))
         left -= {"NAME"}
     said += [word for kind, word in _WORDS.items() if kind in left]
     return " or ".join((", ".join(said[:-1]), said[-1])) if len(said) > 1 else "".join(said)
-
-
-def _refuse_laws(text: str, tokens: list[Token], end: int) -> None:
-    """The third form of the language declares laws, as in `p, q: law |- ...`."""
-    for colon, word, after in zip(tokens, tokens[1:end], tokens[2:]):
-        if colon.type == "_COLON" and word == "law" and after.type != "ARROW":
-            raise LanguageError(text, place(word), "statements about laws (p, q: law |- ...) are not read yet")
 
 
 def _variables(tokens: list[Token]) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ from .expressions import (
     Symbol,
     walk,
 )
+from .lawforms import say
 from .quantities import markov
 from .statements import Statement, free
 from .terms import Box, Copy, Discard, Id, Par, Seq, Swap, Term, Type, show_type, wire_names
@@ -51,6 +52,9 @@ _Piece: TypeAlias = "tuple[str, int]"
 
 def show(statement: Statement) -> str:
     """The statement in one line; in the text language where that can say it."""
+    said = say(statement)
+    if said is not None:
+        return said
     text = _relation(statement.holds)
     letters = _free(statement.holds)
     if letters:

@@ -11,13 +11,12 @@ Reference: Fritz and Liang, "Free gs-monoidal categories and free Markov categor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .terms import Box, Copy, Discard, Id, Par, Seq, Swap, Term, Type
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One line of a straight-line program: a box reads wires and makes new ones."""
 
     box: Box
@@ -100,19 +99,23 @@ class NormalForm:
     boxes: tuple[tuple[Box, tuple[Reference, ...]], ...]
     outputs: tuple[Reference, ...]
 
+    def lines(self) -> list[str]:
+        """The normal form as a small program: what comes out, then a line for each box, last box first."""
+
+        def name(wire: Reference) -> str:
+            number, port = wire
+            several = number >= 0 and len(self.boxes[number][0].cod) > 1
+            return f"in{port}" if number < 0 else f"v{number}.{port}" if several else f"v{number}"
+
+        lines = [f"out = {', '.join(map(name, self.outputs)) or 'nothing'}"]
+        for number, (box, reads) in enumerate(self.boxes):
+            mark = "  deterministic" if box.deterministic else ""
+            lines.append(f"v{number} = {box.name}({', '.join(map(name, reads))}){mark}")
+        return lines
+
     def text(self) -> str:
-        """The normal form as a small program, last box first, as it was numbered."""
-
-        def name(reference: Reference) -> str:
-            number, port = reference
-            return f"in{port}" if number < 0 else f"{self.boxes[number][0].name}#{number}.{port}"
-
-        lines = [f"out = {', '.join(map(name, self.outputs)) or '()'}"]
-        lines += [
-            f"{box.name}#{number} = {box.name}({', '.join(map(name, reads))})"
-            for number, (box, reads) in enumerate(self.boxes)
-        ]
-        return "\n".join(lines)
+        """The lines of the small program as one text."""
+        return "\n".join(self.lines())
 
 
 def normal_form(term: Term) -> NormalForm:
@@ -121,17 +124,17 @@ def normal_form(term: Term) -> NormalForm:
     Linear in the size of the term.
     """
     program = compile_term(term)
-    source: dict[int, Reference] = {wire: (-1, wire) for wire in range(program.inputs)}
+    source: list[Reference] = [(-1, wire) for wire in range(program.inputs)]
     merged: dict[tuple[Box, tuple[Reference, ...]], int] = {}
     calls: list[tuple[Box, tuple[Reference, ...]]] = []
     for call in program.calls:
-        reads = tuple(source[wire] for wire in call.reads)
+        reads = tuple([source[wire] for wire in call.reads])
         number = len(calls)
         if call.box.deterministic:
             number = merged.setdefault((call.box, reads), number)
         if number == len(calls):
             calls.append((call.box, reads))
-        source.update((wire, (number, port)) for port, wire in enumerate(call.makes))
+        source += [(number, port) for port in range(len(call.makes))]
     return _numbered(program.kind, calls, [source[wire] for wire in program.outputs])
 
 
@@ -146,5 +149,5 @@ def _numbered(kind: Type, calls: list[tuple[Box, tuple[Reference, ...]]], output
             number[old] = len(order)
             order.append(old)
             stack.extend(before for before, _ in reversed(calls[old][1]))
-    boxes = tuple((calls[old][0], tuple((number[b], port) for b, port in calls[old][1])) for old in order)
+    boxes = tuple([(calls[old][0], tuple([(number[b], port) for b, port in calls[old][1]])) for old in order])
     return NormalForm(kind, boxes, tuple((number[b], port) for b, port in outputs))

@@ -1,4 +1,4 @@
-"""Parsed text as a statement: the two readers that `language.parse` hands a syntax tree, built bottom up.
+"""Parsed text as a statement: the readers of the information and diagram forms, which build it bottom up.
 
 What grammar alone cannot refuse is refused here, with its place: numbers beside quantities, products of quantities,
 undeclared boxes, terms that do not fit, numbers that grow past the limit when multiplied out.
@@ -52,16 +52,19 @@ def place(token: Token) -> int:
     return token.start_pos or 0
 
 
-class _Reader(Transformer_NonRecursive[Token, Any]):
+class Reader(Transformer_NonRecursive[Token, Any]):
+    """Builds data from a syntax tree of one text, bottom up, without recursion."""
+
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
 
     def refuse(self, at: int, problem: str, expected: str = "") -> NoReturn:
+        """Raise LanguageError at an index of the text."""
         raise LanguageError(self.text, at, problem, expected)
 
 
-class InformationReader(_Reader):
+class InformationReader(Reader):
     """Builds an information statement, bottom up."""
 
     def __init__(self, text: str, variables: _Group) -> None:
@@ -212,7 +215,7 @@ _Nested: TypeAlias = "tuple[Term, int]"
 """A term, and how deep sequences and products nest in it."""
 
 
-class DiagramReader(_Reader):
+class DiagramReader(Reader):
     """Builds a diagram statement; declarations come first in the text, and so are read first."""
 
     def __init__(self, text: str) -> None:

@@ -216,6 +216,9 @@ class Par(Term):
 
     parts: tuple[Term, ...]
 
+    def __post_init__(self) -> None:
+        _ = self._dom, self._cod  # worked out while a term is built, so that no later look at them goes deep
+
     @cached_property
     def _dom(self) -> Type:
         return tuple(part for term in self.parts for part in term.dom)

@@ -240,7 +240,7 @@ class Run:
         told = 0
         for dimension, letters in product((2, 1) if self.statement.heads else (0,), range(LETTERS, 1, -1)):
             levels = {shape.product for shape in chain(*self.all_levels) if shape.within(letters, dimension)}
-            height = min(self.heights.get(level, 0) for level in levels)
+            height = min((self.heights.get(level, 0) for level in levels), default=0)
             if height > told:
                 told = height
                 where = f"{letters} letters{f' in dimension {dimension}' if dimension else ''}"

@@ -15,7 +15,7 @@ from math import factorial, prod
 from random import Random
 from typing import Any
 
-from lmlaws.theory.expressions import Direction, Head, Point, Rank, Symbol, walk
+from lmlaws.theory.expressions import Const, Direction, Equal, Head, Point, Rank, Size, Symbol, walk
 from lmlaws.theory.statements import Statement
 from lmlaws.theory.terms import Box, Object, Type
 
@@ -27,7 +27,10 @@ from .orbits import Domain, Relabelling, Value, relabellings, representatives
 from .worlds import ExactHead
 
 LETTERS = 3
-"""The largest alphabet of which instances are taken."""
+"""The largest alphabet of which instances are taken, unless a hypothesis fixes its size."""
+
+MOST_FIXED = 16
+"""The largest size that a hypothesis may fix."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +245,8 @@ def levels(statement: Statement) -> Iterator[list[Shape]]:
     """The shapes of a statement, those with the same product of sizes and dimensions together, smallest first."""
     things = sorts(statement)
     tokens = {head.tokens for head in statement.heads}
-    choices = [range(2 if part in tokens else 1, LETTERS + 1) for part in statement.objects]
+    fixed = dict(_fixed(statement))
+    choices = [fixed.get(part, range(2 if part in tokens else 1, LETTERS + 1)) for part in statement.objects]
     shapes = [
         Shape(things, dict(zip(statement.objects, choice)), dict(zip([h.name for h in statement.heads], dims)))
         for choice in product(*choices)
@@ -250,3 +254,13 @@ def levels(statement: Statement) -> Iterator[list[Shape]]:
     ]
     for _, level in groupby(sorted(shapes, key=lambda s: s.product), lambda s: s.product):
         yield list(level)
+
+
+def _fixed(statement: Statement) -> Iterator[tuple[Object, range]]:
+    """The sizes of alphabets that a statement assumes, as in |X| = 2."""
+    for relation in statement.given:
+        left, right = relation.left, relation.right
+        if isinstance(relation, Equal) and isinstance(left, Size) and isinstance(right, Const):
+            size = right.value
+            if size.denominator == 1 and 1 <= size <= MOST_FIXED:
+                yield left.alphabet, range(int(size), int(size) + 1)

@@ -97,6 +97,9 @@ def prove(
       lmlaws prove 'I(X;Z) <= I(X;Y) given X -> Y -> Z'
       lmlaws prove 'I(X;Y|Z) <= I(X;Y)'
       lmlaws prove 'det k: X -> Y |- k >> copy[Y] = copy[X] >> k @ k'
+      lmlaws prove 'p, q: law |- sum(-p*log(q)) = KL(p,q) + H(p)'
+      lmlaws prove 'p, q: law on 2 |- TV(p,q)^2 <= 49/100*KL(p,q)'
+      lmlaws prove 'p: law |- HD[TV](p) = 1 - sum(p^2)'
       lmlaws prove 'H(X,Y) <= H(X) + H(Y)' --save proof.json
       lmlaws prove - --json < statements.txt
 
