@@ -14,13 +14,14 @@ RESTS_ON = {
     "diagram": ("axioms of Markov categories",),
     "shannon": ("Shannon's inequalities",),
     "identity": ("sums over finite alphabets",),
+    "sum": ("Jensen's inequality on finite alphabets",),
 }
 
 
 def certificate(kind: str, statement: Statement, steps: dict[str, Any]) -> dict[str, Any]:
     """The certificate of a statement: its canonical form, its hash, what the proof rests on, and the steps."""
     rests_on = list(RESTS_ON[kind])
-    if kind == "identity" and statement.heads:
+    if kind in ("identity", "sum") and statement.heads:
         rests_on.append("normalisation of softmax")
     return {
         "kind": kind,

@@ -53,18 +53,27 @@ class Result:
 
 def provers() -> tuple[Engine, ...]:
     """The engines that prove, cheapest first."""
+    from .provers.copies import CopyProver
     from .provers.identities import IdentityProver
     from .provers.markov import MarkovProver
     from .provers.shannon import ShannonProver
+    from .provers.tangents import SumProver
 
-    return (MarkovProver(), IdentityProver(), ShannonProver())
+    return (MarkovProver(), IdentityProver(), ShannonProver(), CopyProver(1), SumProver())
+
+
+def slow_provers() -> tuple[Engine, ...]:
+    """The engines that prove and are asked only where the search for a counterexample found none."""
+    from .provers.copies import CopyProver
+
+    return (CopyProver(),)
 
 
 def exact_engines() -> tuple[Engine, ...]:
     """The provers and the search for exact counterexamples."""
     from .exact.search import SearchEngine
 
-    return (*provers(), SearchEngine())
+    return (*provers(), SearchEngine(), *slow_provers())
 
 
 def judge_statement(
@@ -142,7 +151,10 @@ def judge(claim: Claim, engines: Sequence[Engine], budget: Budget) -> Result:
 
 
 def judge_alone(claim: Claim, engines: Sequence[Engine], budget: Budget) -> Judgement:
-    """The judgement on a claim without its twins: conditional where it is refuted and its mended form is not."""
+    """The judgement on a claim without its twins: conditional where it is refuted and its mended form is not.
+
+    A refuted claim whose author names no mend is told the missing hypotheses that are found; the verdict stays.
+    """
     near = tuple(claim.twin_statements.values())
     judgement = judge_statement(claim.statement, engines, budget, all_engines=True, twins=near)
     if isinstance(judgement.verdict, Refuted) and claim.mend is not None and claim.mended is not None:
@@ -152,6 +164,11 @@ def judge_alone(claim: Claim, engines: Sequence[Engine], budget: Budget) -> Judg
                 judgement.verdict.engine, refuted=judgement.verdict, hypothesis=claim.mend.hypothesis, under=under
             )
             judgement = replace(judgement, verdict=verdict)
+    elif isinstance(judgement.verdict, Refuted):
+        from .provers.mend import missing_hypotheses
+
+        mends = missing_hypotheses(claim.statement)
+        judgement = replace(judgement, verdict=replace(judgement.verdict, mends=mends))
     return judgement
 
 

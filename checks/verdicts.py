@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
+from lmlaws.theory.statements import Statement
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -65,14 +67,28 @@ class Holds(Verdict):
 
 
 @dataclass(frozen=True)
+class MissingHypothesis:
+    """A hypothesis in words, the statement under it, and the engine that proved that."""
+
+    hypothesis: str
+    statement: Statement
+    engine: str
+
+    def json(self) -> dict[str, str]:
+        return {"hypothesis": self.hypothesis, "statement": str(self.statement), "engine": self.engine}
+
+
+@dataclass(frozen=True)
 class Refuted(Verdict):
-    """False at `counterexample`, which gives the instance with both sides' exact values."""
+    """False at `counterexample`, which gives the instance with both sides' exact values; true under any of `mends`."""
 
     counterexample: dict[str, Any] = field(default_factory=dict)
+    mends: tuple[MissingHypothesis, ...] = field(default=(), compare=False)
     name: ClassVar[str] = "refuted"
 
     def evidence(self) -> dict[str, Any]:
-        return {"counterexample": self.counterexample}
+        found = {"mends": [mend.json() for mend in self.mends]} if self.mends else {}
+        return {"counterexample": self.counterexample, **found}
 
     def summary(self) -> str:
         return f"{self.counterexample.get('left')} against {self.counterexample.get('right')}"

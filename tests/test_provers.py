@@ -112,13 +112,6 @@ def test_shannon_up_to_eight_variables(count: int) -> None:
     assert isinstance(decide(parse(f"H({','.join(names)}) <= ({halves})/{count - 1}")), Proved)
 
 
-def test_nine_variables_are_refused_with_the_number() -> None:
-    names = ",".join(f"A{i}" for i in range(9))
-    reason = ShannonProver().accepts(parse(f"H({names}) <= H({names}) + H(A0)"))
-    assert reason is not None
-    assert "9" in reason
-
-
 def test_diagram_forces_its_independences() -> None:
     chain = p >> copy(X) >> id(X) @ (k >> copy(Y) >> id(Y) @ kernel("h", Y, Z))
     assert isinstance(decide(Statement(LessEq(I("X", "Z"), I("X", "Y")), chain)), Proved)

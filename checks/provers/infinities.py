@@ -94,7 +94,11 @@ def _powers(expr: Expr) -> list[tuple[Expr, int]]:
 def _product(factors: tuple[Expr, ...]) -> Signs:
     """The infinities of a product: at most one factor may be infinite, and the others' sign must be known."""
     present = {part for factor in factors if not isinstance(factor, Log) for part, sign in _powers(factor) if sign > 0}
-    infinite = [(i, signs) for i, factor in enumerate(factors) if (signs := _factor(factor, present))]
+    infinite = []
+    for i, factor in enumerate(factors):
+        signs = _factor(factor, present, _vanish_with(factors[:i] + factors[i + 1 :]))
+        if signs:
+            infinite.append((i, signs))
     if not infinite:
         return NONE
     if len(infinite) > 1 or len(infinite[0][1]) > 1:
@@ -107,14 +111,20 @@ def _product(factors: tuple[Expr, ...]) -> Signs:
     return frozenset(sign * own for own in signs)
 
 
-def _factor(factor: Expr, present: set[Expr]) -> Signs:
+def _vanish_with(factors: tuple[Expr, ...]) -> set[Expr]:
+    """What makes a product of these factors zero when it is zero itself."""
+    return {f.base if isinstance(f, Pow) and f.exponent > 0 else f for f in factors}
+
+
+def _factor(factor: Expr, present: set[Expr], others: set[Expr]) -> Signs:
     if isinstance(factor, Log):
         for part, _ in _powers(factor.of):
             _finite(part)
         return frozenset(-sign for part, sign in _powers(factor.of) if not _positive(part) and part not in present)
     if isinstance(factor, Pow):
         _finite(factor.base)
-        return frozenset(1 for part, sign in _powers(factor) if sign < 0 and not _positive(part))
+        vanishing = [part for part, sign in _powers(factor) if sign < 0 and not _positive(part)]
+        return frozenset(1 for part in vanishing if factor.base not in others)
     return infinities(factor)
 
 
@@ -124,7 +134,7 @@ def _sign(expr: Expr) -> int:
         return 1 if expr.value >= 0 else -1
     if isinstance(expr, Entry | Softmax | Size | Exp | Abs):
         return 1
-    if isinstance(expr, Pow) and _sign(expr.base) == 1:
+    if isinstance(expr, Pow) and (expr.exponent > 0 or _positive(expr.base)) and _sign(expr.base) == 1:
         return 1
     if isinstance(expr, Sum) and _sign(expr.body) == 1:
         return 1

@@ -62,8 +62,10 @@ class Wires:
     live: tuple[int, ...]
 
     @classmethod
-    def of(cls, about: Term, mentioned: set[str]) -> Wires:
-        """The wires of a state that the mentioned variables depend on."""
+    def of(cls, about: Term | None, mentioned: set[str]) -> Wires:
+        """The wires of a state that the mentioned variables depend on; none where a statement is about no state."""
+        if about is None:
+            return cls(Program((), (), ()), {}, ())
         program = compile_term(about)
         outputs = dict(zip(wire_names(about.cod), program.outputs))
         needed = {outputs[name] for name in mentioned}
@@ -71,6 +73,11 @@ class Wires:
             if needed.intersection(call.makes):
                 needed.update(call.reads)
         return cls(program, outputs, tuple(sorted(needed)))
+
+    @property
+    def numbered(self) -> int:
+        """How many wires the program has, live or not; the next wire takes this number."""
+        return sum(len(call.makes) for call in self.program.calls)
 
     def mask(self, wires: set[int] | tuple[int, ...]) -> int:
         """The bit mask of some live wires."""

@@ -1,16 +1,17 @@
 """Polynomials over sums of kernel entries: the normal form behind proofs of identities.
 
 A polynomial is a sum of terms; a term is a product of atoms with rational exponents under sums over bound letters.
-Atoms are entries of boxes, softmax weights, logits, log-partitions, symbols, sizes, deltas between letters, and logs,
-exponentials, absolute values and powers of polynomials. Building one applies the rules of docs/certificates.md:
-deltas are eliminated, rows sum to one, deterministic entries merge. Bound letters get canonical names, so
-that equal text means equal polynomial. What a rule can't justify raises UnprovableError; nothing is ever guessed.
+Atoms are entries of boxes and their supports, softmax weights, logits, log-partitions, symbols, sizes, deltas between
+letters, and logs, exponentials, absolute values and powers of polynomials. Building one applies the rules of
+docs/certificates.md: deltas are eliminated, rows sum to one, deterministic entries merge. Bound letters get canonical
+names, so that equal text means equal polynomial. What a rule can't justify raises UnprovableError; nothing is guessed.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, permutations, product
@@ -20,6 +21,8 @@ from typing import Any, TypeAlias
 from lmlaws.theory.expressions import Direction, Letter, Point
 from lmlaws.theory.terms import Box, Object
 
+from ..engine import Budget
+
 MOST_TERMS = 20_000
 MOST_ORDERS = 5_040
 _numbers = count()
@@ -27,6 +30,23 @@ _numbers = count()
 
 class UnprovableError(ValueError):
     """The identity calculus has no rule for this; the message says for what."""
+
+
+class OutOfTimeError(UnprovableError):
+    """The budget is spent."""
+
+
+_budgets: list[Budget] = []
+
+
+@contextmanager
+def within(budget: Budget) -> Iterator[None]:
+    """Building polynomials raises OutOfTimeError in here once the budget is spent."""
+    _budgets.append(budget)
+    try:
+        yield
+    finally:
+        _budgets.pop()
 
 
 @dataclass(frozen=True)
@@ -84,6 +104,13 @@ class Delta:
 
 
 @dataclass(frozen=True)
+class Support:
+    """1 where an entry is positive, else 0, and a product with it is 0 there: what p p^-1 remembers of p."""
+
+    of: BoxEntry
+
+
+@dataclass(frozen=True)
 class Function:
     """log, exp or abs of a polynomial that no rule takes apart."""
 
@@ -98,7 +125,7 @@ class PowerOf:
     of: Poly
 
 
-Atom: TypeAlias = "BoxEntry | Weight | LogitOf | Partition | Parameter | SizeOf | Delta | Function | PowerOf"
+Atom: TypeAlias = "BoxEntry | Weight | LogitOf | Partition | Parameter | SizeOf | Delta | Support | Function | PowerOf"
 Factors: TypeAlias = dict[Atom, Fraction]
 
 
@@ -180,6 +207,8 @@ def letters(node: Any) -> Iterator[Letter]:
         yield node.letter
     elif isinstance(node, Delta):
         yield from (node.a, node.b)
+    elif isinstance(node, Support):
+        yield from letters(node.of)
     elif isinstance(node, Function | PowerOf):
         for monomial, _ in node.of.terms:
             yield from (x for a, _ in monomial.factors for x in letters(a) if x not in monomial.bound)
@@ -209,6 +238,8 @@ def _renamed(node: Atom, names: Mapping[Letter, Letter]) -> Atom:
     if isinstance(node, Delta):
         a, b = sorted((new(node.a), new(node.b)), key=repr)
         return Delta(a, b)
+    if isinstance(node, Support):
+        return Support(BoxEntry(node.of.box, tuple(map(new, node.of.ins)), tuple(map(new, node.of.outs))))
     return node
 
 
@@ -268,7 +299,7 @@ def vanishes(node: Atom) -> bool:
 
 def nonnegative(node: Atom) -> bool:
     """Whether an atom is known to be >= 0."""
-    if isinstance(node, BoxEntry | Weight | SizeOf | Delta):
+    if isinstance(node, BoxEntry | Weight | SizeOf | Delta | Support):
         return True
     if isinstance(node, Function):
         return node.name in ("exp", "abs")
@@ -281,11 +312,22 @@ def positive_combination(poly: Poly) -> bool:
 
 
 def _put(factors: Factors, node: Atom, exponent: Fraction) -> None:
-    """Multiply by a power of an atom; a negative exponent of what can vanish needs a larger positive one."""
+    """Multiply by a power of an atom. Where the atom can vanish, p p^-1 is not 1 but the support of p."""
+    seen = exponent > 0
+    if isinstance(node, Support):
+        if exponent < 0:
+            raise UnprovableError("a quotient that is infinite where a weight vanishes")
+        node, exponent = node.of, Fraction(0)
+    support = Support(node) if isinstance(node, BoxEntry) else None
     old = factors.get(node, Fraction(0))
     new = old + exponent
-    if (old < 0) != (exponent < 0) and old and new <= 0 and vanishes(node):
-        raise UnprovableError("a quotient that is 0/0 where a weight vanishes")
+    seen = seen or old > 0 or support in factors
+    if support is not None:
+        factors.pop(support, None)
+    if seen and new <= 0 and vanishes(node):
+        if support is None:
+            raise UnprovableError("a quotient that is 0/0 where a weight vanishes")
+        factors[support] = Fraction(1)
     if new:
         factors[node] = new
     else:
@@ -302,6 +344,8 @@ def _product(a: Monomial, x: Fraction, b: Monomial, y: Fraction) -> Poly:
 
 def build(value: Fraction, bound: tuple[Letter, ...], factors: Factors) -> Poly:
     """The normal form of value * sum over `bound` of the product of the factors."""
+    if _budgets and not _budgets[-1].left():
+        raise OutOfTimeError
     if not value:
         return ZERO_POLY
     factors = dict(factors)
@@ -413,7 +457,9 @@ def _sorted(factors: Iterable[tuple[Atom, Fraction]]) -> tuple[tuple[Atom, Fract
 def relabelled(factors: Factors, names: Mapping[Letter, Letter]) -> Iterator[tuple[Atom, Fraction]]:
     """The factors with free letters renamed, one to one, so that no rule is set off."""
     for node, exponent in factors.items():
-        if isinstance(node, Function):
+        if isinstance(node, Function | PowerOf) and names.keys().isdisjoint(letters(node)):
+            yield node, exponent
+        elif isinstance(node, Function):
             yield Function(node.name, rename_poly(node.of, names)), exponent
         elif isinstance(node, PowerOf):
             yield PowerOf(rename_poly(node.of, names)), exponent

@@ -20,6 +20,7 @@ from .polynomials import (
     Poly,
     PowerOf,
     SizeOf,
+    Support,
     UnprovableError,
     Weight,
     atom,
@@ -117,7 +118,10 @@ def power(poly: Poly, exponent: Fraction) -> Poly:
         monomial, value = single
         if value < 0 or not all(nonnegative(a) for a, _ in monomial.factors):  # (-x)^-1 is inf at 0, and so is x^-1
             raise UnprovableError("a negative or fractional power of something that may be negative")
-        factors = {a: e * exponent for a, e in monomial.factors}
+        supports = {a: e for a, e in monomial.factors if isinstance(a, Support)}
+        if supports and exponent < 0:
+            raise UnprovableError("a quotient that is infinite where a weight vanishes")
+        factors = {a: e * exponent for a, e in monomial.factors} | supports
         return build(_rational_power(value, exponent), (), factors)
     if not poly.terms:
         raise UnprovableError(f"0 to the power {exponent}")
@@ -142,9 +146,9 @@ def _rational_power(value: Fraction, exponent: Fraction) -> Fraction:
 def _content(poly: Poly) -> tuple[Poly, Poly]:
     """The common positive factor of a polynomial (first coefficient, common nonnegative atoms), and the rest."""
     scale = abs(poly.terms[0][1])
-    shared = None
+    shared: Factors | None = None
     for monomial, _ in poly.terms:
-        own = {a: e for a, e in monomial.factors if nonnegative(a) and e > 0}
+        own: Factors = {a: e for a, e in monomial.factors if nonnegative(a) and e > 0 and not isinstance(a, Support)}
         shared = own if shared is None else {a: min(e, own[a]) for a, e in shared.items() if a in own}
     shared = {a: e for a, e in (shared or {}).items() if not any(_mentions_bound(a, m) for m, _ in poly.terms)}
     rest = []
@@ -178,7 +182,7 @@ def _one_minus_weights(poly: Poly) -> bool:
         if not monomial.factors:
             constant += value
         elif not monomial.bound and all(
-            isinstance(a, BoxEntry | Weight | Delta) and e > 0 for a, e in monomial.factors
+            isinstance(a, BoxEntry | Weight | Delta | Support) and e > 0 for a, e in monomial.factors
         ):
             spent += abs(value)
         else:

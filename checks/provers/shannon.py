@@ -1,232 +1,178 @@
 """The prover of Shannon-type inequalities and identities, with exact multipliers.
 
 The gap (right minus left) of a statement is a linear form over the joint entropies of its wires. It is proved when it
-is a combination of facts: elemental inequalities and log|X| >= H(X) with multipliers >= 0, and, with any sign, what
+is a combination of facts: Shannon's inequalities and log|X| >= H(X) with multipliers >= 0, and, with any sign, what
 the diagram forces (each box's outputs depend on the rest of the past through its inputs; deterministic boxes) and what
-`given` assumes. A floating-point LP finds which facts to use; exact rational elimination gives the multipliers, and
-only they count. Where rounding fails, z3's exact linear arithmetic decides.
+`given` assumes. Three programs are tried, small ones first: on the sets near the statement's own, on orbits where
+variables can be exchanged, and on the whole lattice of sets that the statement needs.
 
 Source: Yeung, "A framework for linear information inequalities" (IEEE IT 43, 1997).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from lmlaws.theory.expressions import Entropy, Equal, Information, Size, walk
+from lmlaws.theory.expressions import Entropy, Equal, Expr, Information, Size, walk
 from lmlaws.theory.statements import Statement
 from lmlaws.theory.terms import wire_names
 
 from ..engine import Budget
 from ..evidence import certificate
 from ..verdicts import Proved, Undecided, Verdict
-from .linear import Coordinate, Linear, NotLinearError, Wires, combine, scaled
+from .child import Failure
+from .elementals import Closure, Fact, dependencies, lattice, lattice_facts, monotone, special_facts, submodular
+from .linear import Linear, NotLinearError, Wires, combine
+from .programs_lp import INFEASIBLE, multipliers
+from .symmetry import by_orbits, classes
 
-LIMIT = 8
-"""The most wires for which the elemental inequalities are listed (1,820 of them over 255 entropies)."""
+WIRES = 64
+"""The most wires of a statement that is read."""
+SETS = 4096
+"""The most sets of wires on which the whole program is set up: all sets of 12 wires."""
+FACTS = 70_000
+"""The most facts in one program: 12 wires have 67,596 elemental inequalities."""
+SMALL = 8
+"""Up to so many sets (all those of 3 wires) the sets near the statement's are not tried first."""
+NEAR = 100
+"""The most sets of a statement for which those near them are tried first; they may become twice as many."""
 
-
-@dataclass(frozen=True)
-class Fact:
-    """A linear form that is >= 0 (or = 0, when `signed`), and how a certificate cites it."""
-
-    form: Linear
-    cite: list[Any]
-    signed: bool = False
+Proof = list[tuple[Fraction, Fact]]
 
 
 class ShannonProver:
-    """Proves linear relations between entropies of up to 8 wires."""
+    """Proves linear relations between entropies: of any 10 wires, of more where few sets of them matter."""
 
     name = "shannon"
     exact = True
 
     def accepts(self, statement: Statement) -> str | None:
-        if not statement.is_information or statement.about is None:
+        relations = (statement.holds, *statement.given)
+        if not all(isinstance(side, Expr) for relation in relations for side in (relation.left, relation.right)):
             return "not a relation between entropies"
         try:
             wires = read(statement)
-            for relation in (statement.holds, *statement.given):
+            for relation in relations:
                 wires.gap(relation)
         except NotLinearError as problem:
-            return str(problem)
-        if len(wires.live) > LIMIT:
-            return f"{len(wires.live)} random variables; this prover takes up to {LIMIT}"
+            return str(problem) if statement.is_information else "not a relation between entropies"
+        if len(wires.live) > WIRES:
+            return f"{len(wires.live)} random variables; this prover reads up to {WIRES}"
         return None
 
     def decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement] = ()) -> Verdict:
         wires = read(statement)
-        facts = list(all_facts(statement, wires))
-        gap = wires.gap(statement.holds)
+        special = special_facts(statement, wires)
         steps: dict[str, Any] = {}
-        targets = {"<=": gap}
-        if isinstance(statement.holds, Equal):
-            targets[">="] = combine((-1, gap))
-        for direction, target in targets.items():
-            found = multipliers(target, facts, budget)
-            if found is None:
-                return Undecided(self.name, f"not a consequence of Shannon's inequalities (direction {direction})")
-            steps[direction] = [[str(value), fact.cite] for value, fact in found]
+        for direction, target in targets(statement, wires).items():
+            found = combination(target, special, budget)
+            if isinstance(found, Failure):
+                what = "not shown to follow from Shannon's inequalities"
+                if found == INFEASIBLE:
+                    what, found = "not a consequence of Shannon's inequalities", Failure(f"direction {direction}")
+                return Undecided(self.name, f"{what} ({found.reason})")
+            steps[direction] = [[str(value), fact.cited(wires)] for value, fact in found]
         return Proved(self.name, certificate("shannon", statement, steps))
+
+
+def targets(statement: Statement, wires: Wires) -> dict[str, Linear]:
+    """The forms that must be >= 0, as a certificate names them: right - left, and left - right for an equation."""
+    gap = wires.gap(statement.holds)
+    return {"<=": gap, ">=": combine((-1, gap))} if isinstance(statement.holds, Equal) else {"<=": gap}
 
 
 def read(statement: Statement) -> Wires:
     """The wires of a statement that its relations mention."""
-    assert statement.about is not None
     mentioned: set[str] = set()
+    kind = statement.about.cod if statement.about is not None else ()
     for node in walk((statement.holds, statement.given)):
         if isinstance(node, Entropy):
             mentioned.update(node.of, node.given)
         elif isinstance(node, Information):
             mentioned.update(node.given, *node.groups)
         elif isinstance(node, Size):
-            names = zip(wire_names(statement.about.cod), statement.about.cod)
-            mentioned.update(name for name, part in names if part == node.alphabet)
+            mentioned.update(name for name, part in zip(wire_names(kind), kind) if part == node.alphabet)
     return Wires.of(statement.about, mentioned)
 
 
-def _conditional_entropy(a: int, given: int) -> Linear:
-    return combine((1, {a | given: Fraction(1)}), (-1, {given: Fraction(1)} if given else {}))
+def combination(target: Linear, special: Sequence[Fact], budget: Budget) -> Proof | Failure:
+    """Multiples of the special facts and of Shannon's inequalities that add up to the target; Failure with the reason.
 
-
-def _information(a: int, b: int, given: int) -> Linear:
-    return combine((1, _conditional_entropy(a, given)), (-1, _conditional_entropy(a, given | b)))
-
-
-def elementals(wires: Wires) -> Iterator[Fact]:
-    """H(i | rest) >= 0 and I(i; j | K) >= 0: every Shannon-type inequality is a combination of these."""
-    count = len(wires.live)
-    full = (1 << count) - 1
-    for i in range(count):
-        rest = full & ~(1 << i)
-        yield Fact(_conditional_entropy(1 << i, rest), ["H", wires.wires(1 << i), wires.wires(rest)])
-    for i, j in combinations(range(count), 2):
-        others = [k for k in range(count) if k not in (i, j)]
-        for size in range(len(others) + 1):
-            for some in combinations(others, size):
-                given = sum(1 << k for k in some)
-                cite = ["I", wires.wires(1 << i), wires.wires(1 << j), wires.wires(given)]
-                yield Fact(_information(1 << i, 1 << j, given), cite)
-
-
-def diagram_facts(wires: Wires) -> Iterator[Fact]:
-    """What each box forces: its outputs meet the earlier wires only through its inputs."""
-    for number, call in wires.calls():
-        made, reads = wires.mask(call.makes), wires.mask(call.reads)
-        earlier = wires.mask({wire for wire in wires.live if wire < call.makes[0]}) & ~reads
-        if earlier:
-            cite = ["box", number, wires.wires(made), wires.wires(earlier)]
-            yield Fact(_information(made, earlier, reads), cite, signed=True)
-        if call.box.deterministic:
-            yield Fact(_conditional_entropy(made, reads), ["function", number, wires.wires(made)], signed=True)
-
-
-def all_facts(statement: Statement, wires: Wires) -> Iterator[Fact]:
-    """Elementals, diagram, hypotheses, and log|X| >= H(X) for the sizes that the statement mentions."""
-    yield from elementals(wires)
-    yield from diagram_facts(wires)
-    sizes = {key for relation in (statement.holds, *statement.given) for key in wires.gap(relation)}
-    kinds = {wire: part for _, call in wires.calls() for wire, part in zip(call.makes, call.box.cod)}
-    for wire in wires.live:
-        size = f"log|{kinds[wire].name}|"
-        if size in sizes:
-            form: Linear = {size: Fraction(1), wires.mask({wire}): Fraction(-1)}
-            yield Fact(form, ["size", wire])
-    for number, relation in enumerate(statement.given):
-        yield Fact(wires.gap(relation), ["given", number], signed=isinstance(relation, Equal))
-
-
-def multipliers(target: Linear, facts: list[Fact], budget: Budget) -> list[tuple[Fraction, Fact]] | None:
-    """Exact multipliers under which the facts add up to the target, or None when there are none.
-
-    The LP's answer is only a hint about which facts to use.
+    Every set of wires is first replaced by its closure under functions, and the answer corrected for that at the end.
     """
-    rows = list(dict.fromkeys(key for form in (target, *(fact.form for fact in facts)) for key in form))
-    columns = [fact for fact in facts if fact.form]
-    if not target:
-        return []
-    hint = _linear_program(scaled(target), [replace(fact, form=scaled(fact.form)) for fact in columns], rows)
-    if hint is None:
-        return None
-    for least in (1e-7, 0.0):
-        found = _solve([fact for fact, x in zip(columns, hint) if abs(x) > least], target, rows)
-        if found is not None:
+    family = {key for form in (target, *(fact.form for fact in special)) for key in form if isinstance(key, int)}
+    closure = Closure(dependencies(special))
+    sets = lattice(family, closure, SETS)
+    if (sets is None or len(sets) > SMALL) and len(family) <= NEAR:
+        near = near_sets(closure.form(target), {closure.close(s) for s in family}, closure)
+        found = _solved(target, [*special, *near_facts(near, closure)], closure, budget)
+        if not isinstance(found, Failure):
             return found
-    return _exact_program(target, columns, rows, budget)
+    for closed in (closure, Closure()):  # functions may make the facts more, though the sets fewer
+        sets = lattice(family, closed, SETS)
+        facts = None if sets is None else lattice_facts(sets, closed, FACTS)
+        if facts is not None:
+            return _solved(
+                target,
+                [*special, *facts],
+                closed,
+                budget,
+                classes(target, special, max(family, default=0).bit_length()),
+            )
+    return Failure(f"the sets of variables near its own do not suffice, and all are more than {SETS:,}")
 
 
-def _linear_program(target: Linear, columns: list[Fact], rows: list[Coordinate]) -> list[float] | None:
-    """A basic solution of the feasibility LP in floating point, or None when HiGHS finds it infeasible."""
-    import highspy
-    import numpy as np
-
-    place = {key: i for i, key in enumerate(rows)}
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(columns), len(rows)
-    starts = np.cumsum([0, *(len(fact.form) for fact in columns)])
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = starts
-    lp.a_matrix_.index_ = np.array([place[key] for fact in columns for key in fact.form])
-    lp.a_matrix_.value_ = np.array([float(value) for fact in columns for value in fact.form.values()])
-    side = np.array([float(target.get(key, 0)) for key in rows])  # scaled: only the support of the answer counts
-    lp.row_lower_, lp.row_upper_ = side, side
-    lp.col_cost_ = np.array([0.0 if fact.signed else 1.0 for fact in columns])
-    lp.col_lower_ = np.array([-highspy.kHighsInf if fact.signed else 0.0 for fact in columns])
-    lp.col_upper_ = np.full(len(columns), highspy.kHighsInf)
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
-    solver.passModel(lp)
-    solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    return list(solver.getSolution().col_value)
+def _solved(
+    target: Linear, facts: Sequence[Fact], closure: Closure, budget: Budget, groups: Sequence[int] = ()
+) -> Proof | Failure:
+    """The program on closed sets, on orbits where the groups of exchangeable variables are large; then corrected."""
+    columns = [replace(fact, form=closure.form(fact.form)) for fact in facts] if closure.known else facts
+    goal = closure.form(target)
+    if any(group.bit_count() > 2 for group in groups):
+        found = by_orbits(goal, columns, groups, budget.left())
+    else:
+        found = multipliers(goal, columns, budget.left())
+    if isinstance(found, Failure):
+        return found
+    proof = [(value, facts[at]) for at, value in found.items()]
+    rest = combine((1, target), *((-value, fact.form) for value, fact in proof))
+    return [*proof, *closure.corrections(rest)]
 
 
-def _solve(chosen: list[Fact], target: Linear, rows: list[Coordinate]) -> list[tuple[Fraction, Fact]] | None:
-    """Solve for the multipliers of the chosen facts by exact elimination; None unless they exist and have the signs."""
-    from flint import fmpq, fmpq_mat
+def near_sets(target: Linear, family: set[int], closure: Closure) -> list[int]:
+    """The sets of a target and its facts, with those that come up as its positive sets are uncrossed, greedily.
 
-    if not chosen:
-        return None
-    table = [[fact.form.get(row, Fraction(0)) for fact in chosen] + [target.get(row, Fraction(0))] for row in rows]
-    matrix = fmpq_mat([[fmpq(x.numerator, x.denominator) for x in line] for line in table])
-    reduced, rank = matrix.rref()
-    values = [Fraction(0)] * len(chosen)
-    for i in range(rank):
-        pivot = next(j for j in range(len(chosen) + 1) if reduced[i, j] != 0)
-        if pivot == len(chosen):
-            return None
-        last = reduced[i, len(chosen)]
-        values[pivot] = Fraction(int(last.p), int(last.q))
-    if any(value < 0 and not fact.signed for value, fact in zip(values, chosen)):
-        return None
-    return [(value, fact) for value, fact in zip(values, chosen) if value]
+    Uncrossing replaces two sets by their union and their intersection: each step is one submodular inequality, and
+    where it ends in the target's negative sets (as for Han's inequality) these steps are the proof.
+    """
+    sets, weight = {closure.nothing, *family}, {key: value for key, value in target.items() if isinstance(key, int)}
+
+    def needed(s: int) -> bool:
+        return weight.get(s, 0) < 0
+
+    for _ in range(NEAR):
+        positive = sorted(s for s, value in weight.items() if value > 0)
+        crossing = [(s, t, closure.close(s | t)) for s, t in combinations(positive, 2) if s & t not in (s, t)]
+        if not crossing or len(sets) > 2 * NEAR:
+            break
+        s, t, join = max(crossing, key=lambda pair: needed(pair[2]) + needed(pair[0] & pair[1]))
+        times = min(weight[s], weight[t])
+        for key, sign in ((s, -1), (t, -1), (join, 1), (s & t, 1)):
+            weight[key] = weight.get(key, Fraction(0)) + sign * times
+        sets.update((join, s & t))
+    return sorted(sets)
 
 
-def _exact_program(
-    target: Linear, columns: list[Fact], rows: list[Coordinate], budget: Budget
-) -> list[tuple[Fraction, Fact]] | None:
-    """The same program in z3's exact linear arithmetic; None when it is infeasible or the budget is spent."""
-    import z3
-
-    solver = z3.SimpleSolver()
-    solver.set("timeout", max(1, int(1000 * budget.left())))
-    unknowns = [z3.Real(f"m{i}") for i in range(len(columns))]
-    solver.add([x >= 0 for x, fact in zip(unknowns, columns) if not fact.signed])
-
-    def number(value: Fraction) -> Any:
-        return z3.Q(value.numerator, value.denominator)
-
-    for row in rows:
-        terms = [number(fact.form[row]) * x for x, fact in zip(unknowns, columns) if row in fact.form]
-        solver.add(z3.Sum(terms) == number(target.get(row, Fraction(0))))
-    if solver.check() != z3.sat:
-        return None
-    model = solver.model()
-    values = [model.eval(x, model_completion=True).as_fraction() for x in unknowns]
-    return [(Fraction(value), fact) for value, fact in zip(values, columns) if value]
+def near_facts(sets: Sequence[int], closure: Closure) -> list[Fact]:
+    """Monotone and submodular where all sets that occur are among these."""
+    known, facts = frozenset(sets), list[Fact]()
+    for s, t in combinations(sets, 2):
+        if not s & ~t:
+            facts.append(monotone(s, t))
+        elif s & t in known and closure.close(s | t) in known and t & ~s:
+            facts.append(submodular(s, t))
+    return facts

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .checks.exact.kernels import Kernel as Kernel
     from .checks.exact.kernels import State as State
     from .face import check as check
+    from .face import missing_hypotheses as missing_hypotheses
     from .face import prove as prove
     from .theory.claims import Claim as Claim
     from .theory.claims import Mend as Mend
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _HOME = {
     "checks.exact.divergences": ("categorical_entropy", "divergence", "entropy", "mutual_information"),
     "checks.exact.kernels": ("FinSet", "Kernel", "State"),
-    "face": ("check", "prove"),
+    "face": ("check", "missing_hypotheses", "prove"),
     "theory.claims": ("Claim", "Mend", "Source", "Twin", "Worked"),
     "theory.divergences": ("DIVERGENCES",),
     "theory.expressions": ("Equal", "LessEq"),

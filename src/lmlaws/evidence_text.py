@@ -2,66 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from . import decoding
 from .terminal import paragraph, table
 from .theory.expressions import Equal, Relation
 from .theory.printing import show_expr, show_term
-from .theory.programs import compile_term
+from .theory.programs import Call, compile_term, normal_form
 from .theory.statements import Statement
-from .theory.terms import Term, wire_names
+from .theory.terms import Id, Term, as_type, par, seq, wire_names
 
 MOST_ROWS = 40
 """How many rows of a law or a kernel are shown; the JSON has all."""
 
+MOST_MENDS = 6
+"""How many missing hypotheses are shown."""
+
 
 def proof_lines(statement: Statement, certificate: dict[str, Any]) -> list[str]:
     """The steps of a certificate, as lines."""
-    tell = {"shannon": _shannon, "diagram": _diagram, "identity": _identity}[certificate["kind"]]
+    tell = {"shannon": _shannon, "diagram": _diagram, "identity": _identity, "sum": _sum}[certificate["kind"]]
     return tell(statement, certificate["steps"])
 
 
 def _shannon(statement: Statement, steps: dict[str, Any]) -> list[str]:
+    told = _Wires(statement, steps.get("copies", []))
     lines: list[str] = []
-    for relation, facts in steps.items():
+    for number, (copied, over) in enumerate(told.copies):
+        lines += paragraph(
+            f"let {told.group(told.made[number])} be a copy of {told.group(copied)} given"
+            f" {told.group(over) or 'nothing'}, independent of the other variables given that"
+        )
+    for relation in ("<=", ">="):
+        if relation not in steps:
+            continue
         gap = "right side - left side" if relation == "<=" else "left side - right side"
-        if not facts:
+        if not steps[relation]:
             lines += paragraph(f"{gap} is zero: both sides are the same combination of joint entropies")
             continue
         lines += paragraph(f"{gap} is the sum of")
-        lines += ["    " + line for line in table((), [_fact(statement, *term) for term in facts], 76)]
+        lines += ["    " + line for line in table((), [told.fact(*term) for term in steps[relation]], 76)]
     return lines
 
 
-def _fact(statement: Statement, number: str, fact: list[Any]) -> tuple[str, str, str]:
-    """A multiplier, what it multiplies, and why that is zero or more."""
-    about = statement.about
-    assert about is not None  # certificates of this kind are about a diagram
-    program = compile_term(about)
-    names: dict[int, str] = {}
-    for wire, name in zip(program.outputs, wire_names(about.cod)):
-        names.setdefault(wire, name)
+class _Wires:
+    """The wires of a Shannon certificate by name: those of the statement's diagram, then those that copies make."""
 
-    def group(wires: Sequence[int]) -> str:
-        return ",".join(names.get(wire, f"wire{wire}") for wire in wires)
+    def __init__(self, statement: Statement, copies: list[list[list[int]]]) -> None:
+        self.given, self.copies = statement.given, copies
+        self.calls: tuple[Call, ...] = ()
+        self.names: dict[int, str] = {}
+        start = 0
+        if statement.about is not None:
+            program = compile_term(statement.about)
+            self.calls = program.calls
+            start = sum(len(call.makes) for call in program.calls)
+            for wire, name in zip(program.outputs, wire_names(statement.about.cod)):
+                self.names.setdefault(wire, name)
+        self.made: list[list[int]] = []
+        for copied, _ in copies:
+            self.made.append(list(range(start, start + len(copied))))
+            for new, old in zip(self.made[-1], copied):
+                self.names[new] = self.name(old) + "'"
+                while list(self.names.values()).count(self.names[new]) > 1:
+                    self.names[new] += "'"
+            start += len(copied)
 
-    def quantity(letter: str, groups: Sequence[Sequence[int]], given: Sequence[int]) -> str:
-        return f"{letter}({';'.join(map(group, groups))}{'|' + group(given) if given else ''})"
+    def name(self, wire: int) -> str:
+        return self.names.get(wire, f"wire{wire}")
 
-    kind, *rest = fact
-    if kind in ("H", "I"):
-        return f"{number} x", quantity(kind, rest[:-1], rest[-1]), ">= 0"
-    if kind == "size":
-        return f"{number} x", f"log-size of {group(rest)} - H({group(rest)})", ">= 0"
-    if kind == "given":
-        return _given(Fraction(number), statement.given[rest[0]])
-    call = program.calls[rest[0]]
-    if kind == "box":
-        return f"{number} x", quantity("I", rest[1:], call.reads), f"= 0, by the wiring of {call.box.name}"
-    return f"{number} x", quantity("H", rest[1:], call.reads), f"= 0, as {call.box.name} is deterministic"
+    def group(self, wires: Sequence[int]) -> str:
+        return ",".join(map(self.name, wires))
+
+    def quantity(self, letter: str, groups: Sequence[Sequence[int]], given: Sequence[int] = ()) -> str:
+        return f"{letter}({';'.join(map(self.group, groups))}{'|' + self.group(given) if given else ''})"
+
+    def fact(self, number: str, fact: list[Any]) -> tuple[str, str, str]:
+        """A multiplier, what it multiplies, and why that is zero or more."""
+        kind, *rest = fact
+        if kind == "given":
+            return _given(Fraction(number), self.given[rest[0]])
+        return f"{number} x", *self._fact(kind, rest)
+
+    def _fact(self, kind: str, rest: list[Any]) -> tuple[str, str]:
+        if kind in ("H", "I"):
+            return self.quantity(kind, rest[:-1], rest[-1]), ">= 0"
+        if kind == "size":
+            return f"log-size of {self.group(rest)} - H({self.group(rest)})", ">= 0"
+        if kind in ("log", "one"):
+            return f"log|{rest[0]}|" if kind == "log" else "1", ">= 0"
+        if kind == "copy":
+            return self.quantity("I", rest[1:], self.copies[rest[0]][1]), "= 0, by the copy"
+        if kind == "same":
+            old = dict(zip(self.made[rest[0]], self.copies[rest[0]][0]))
+            original = [old.get(wire, wire) for wire in rest[1]]
+            return f"{self.quantity('H', rest[1:])} - {self.quantity('H', [original])}", "= 0, by the copy"
+        call = self.calls[rest[0]]
+        if kind == "box":
+            return self.quantity("I", rest[1:], call.reads), f"= 0, by the wiring of {call.box.name}"
+        return self.quantity("H", rest[1:], call.reads), f"= 0, as {call.box.name} is deterministic"
 
 
 def _given(number: Fraction, relation: Relation) -> tuple[str, str, str]:
@@ -75,23 +117,94 @@ def _given(number: Fraction, relation: Relation) -> tuple[str, str, str]:
 
 
 def _diagram(statement: Statement, steps: dict[str, Any]) -> list[str]:
-    """The common normal form as a program."""
+    """The common normal form as a program; under hypotheses every diagram on the way from left to right."""
+    left = statement.holds.left
+    assert isinstance(left, Term)
+    if "rewrites" not in steps:
+        return [*paragraph("both sides have one normal form:"), *_program(left)]
+    lines = [*paragraph("the left side has the normal form"), *_program(left)]
+    for number, forward, before, idle, after in steps["rewrites"]:
+        sides = [statement.given[number].left, statement.given[number].right]
+        old, new = sides if forward else reversed(sides)
+        assert isinstance(new, Term)
+        lines += paragraph(f"where by hypothesis {_side(old)} is {_side(new)}, so that it equals")
+        lines += _program(seq(decoding.term(before), par(Id(as_type(idle)), new), decoding.term(after)))
+    return [*lines, *paragraph("which is the right side")]
 
-    def wire(reference: list[int]) -> str:
-        box, port = reference
-        return f"in{port}" if box < 0 else f"v{box}" if len(boxes[box][0][3]) == 1 else f"v{box}.{port}"
 
-    boxes = steps["boxes"]
-    rows = [
-        (f"v{i}", "=", f"{box[1]}({', '.join(map(wire, reads))})", "deterministic" if box[4] else "")
-        for i, (box, reads) in enumerate(boxes)
-    ]
-    lines = paragraph("both sides have one normal form:")
-    lines += ["    " + line for line in table((), rows[:MOST_ROWS], 76)]
-    if len(rows) > MOST_ROWS:
-        lines.append(f"    ... and {len(rows) - MOST_ROWS} boxes more")
-    outputs = ", ".join(map(wire, steps["outputs"])) or "nothing"
-    return [*lines, *paragraph(f"outputs: {outputs}", indent="      ", first="    ")]
+def _program(term: Term) -> list[str]:
+    """The normal form of a term, a line a box."""
+    rows = normal_form(term).lines()
+    lines = [line for row in rows[:MOST_ROWS] for line in paragraph(row, indent="        ", first="    ")]
+    return [*lines, f"    ... and {len(rows) - MOST_ROWS} boxes more"] if len(rows) > MOST_ROWS else lines
+
+
+def normal_form_lines(statement: Statement) -> list[str]:
+    """Both sides' normal forms where they differ; nothing for a statement that is no equation of diagrams."""
+    left, right = statement.holds.left, statement.holds.right
+    if not (isinstance(left, Term) and isinstance(right, Term)) or normal_form(left) == normal_form(right):
+        return []
+    lines = ["", *paragraph("the normal forms differ; left:"), *_program(left)]
+    return [*lines, *paragraph("right:"), *_program(right)]
+
+
+def mend_lines(mends: Sequence[Mapping[str, str]]) -> list[str]:
+    """The missing hypotheses of a refuted statement, each with the statement under it, from a result's `mends`."""
+    lines = [""] if mends else []
+    for mend in mends[:MOST_MENDS]:
+        lines += paragraph(f"It holds if {mend['hypothesis']} (proved by {mend['engine']}):", first="")
+        lines += paragraph(mend["statement"])
+    if len(mends) > MOST_MENDS:
+        lines.append(f"... and if one of {len(mends) - MOST_MENDS} hypotheses more holds (--json has all)")
+    return lines
+
+
+FACTS = {
+    "Compare": "for all a, b >= 0, by the signs of derivatives from a = b on, 0 <= {}",
+    "Merge": "f(sum a, sum b) <= sum f(a, b), as f is convex and homogeneous, for f(a, b) = {}",
+    "Schwarz": "(sum |a - b|)^2 <= (sum w) (sum (a - b)^2/w) by Cauchy and Schwarz, the fraction being {}",
+}
+
+
+def _sum(statement: Statement, steps: dict[str, Any]) -> list[str]:
+    """The facts of each link; what they share and how they add up the checker works out for itself."""
+    lines: list[str] = []
+    for _, _, parts in steps["links"]:
+        lines += paragraph("next," if lines else "the right side is the left side and more:", first="  ")
+        for _, _, multiplier, (kind, *fact) in parts:
+            *_, a, b, rows = fact
+            times = show_expr(decoding.expr(multiplier)).replace("#", "")
+            told = [f"where a = {show_expr(decoding.expr(a))}, b = {show_expr(decoding.expr(b))}".replace("#", "")]
+            told += [f"times {times}"] if times != "1" else []
+            lines += paragraph(FACTS[kind].format(_rows(rows)), indent="      ", first="    ")
+            lines += paragraph(", ".join(told), indent="      ", first="      ")
+    return lines
+
+
+def _rows(rows: Sequence[Sequence[str]]) -> str:
+    """The sum of the rows of a fact, in a and b."""
+    parts: list[tuple[Fraction, str]] = []
+    for kind, *numbers in rows:
+        c, *rest = map(Fraction, numbers)
+        if kind == "Linear":
+            parts += [(c * rest[0], "a"), (c * rest[1], "b")]
+        elif kind == "Apart":
+            parts.append((c, "|a - b|"))
+        elif kind == "Power":
+            parts.append((c, f"a^({rest[0]}) b^({1 - rest[0]})"))
+        elif kind == "Gap":
+            parts.append((c, f"(a - b)^2/({_terms(zip(rest, ('a', 'b', 'sqrt(a b)')))})"))
+        else:
+            above, below = (_terms(zip(half, "ab")) for half in (rest[:2], rest[2:]))
+            above, below = (f"({side})" if " " in side else side for side in (above, below))
+            parts.append((c, f"{above} log({above}/{below})"))
+    return _terms(parts)
+
+
+def _terms(parts: Iterable[tuple[Fraction, str]]) -> str:
+    """A sum of multiples of quantities."""
+    said = [(f"{c} " if abs(c) != 1 else "-" if c < 0 else "") + name for c, name in parts if c]
+    return " + ".join(said).replace("+ -", "- ") or "0"
 
 
 def _identity(statement: Statement, steps: dict[str, Any]) -> list[str]:

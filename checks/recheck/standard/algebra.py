@@ -13,7 +13,7 @@ from itertools import chain, permutations, product
 from math import factorial, prod
 from typing import Any
 
-from .reading import EXPONENT, HEIGHT, RENAMINGS, WORK, bounded, combined, too_large
+from .reading import EXPONENT, HEIGHT, RENAMINGS, WORK, bounded, combined, within
 
 Letter = tuple[Any, ...]
 Letters = tuple[Letter, ...]
@@ -23,6 +23,7 @@ Factors = list[tuple[Atom, Power]]
 Monomial = tuple[Letters, tuple[tuple[Atom, Power], ...]]
 Poly = dict[Monomial, Fraction]
 Frozen = tuple[tuple[Monomial, Fraction], ...]
+UNIT: Monomial = ((), ())
 
 ONE = Fraction(1)
 ONCE: Power = (ONE, True)
@@ -93,8 +94,7 @@ class Ring:
     def spend(self, steps: int) -> None:
         """Count work, and refuse beyond the limit."""
         self.work += steps
-        if self.work > WORK:
-            raise too_large(f"the polynomials need more than {WORK} steps")
+        within(self.work, WORK, f"the polynomials need more than {WORK} steps")
 
     def fresh(self, over: str) -> Letter:
         """A letter that occurs nowhere yet."""
@@ -165,8 +165,7 @@ class Ring:
 
     def frozen(self, poly: Poly) -> Frozen:
         """The canonical form: bound letters named, like terms collected, everything sorted by its text."""
-        if (level := height(poly.items())) > HEIGHT:
-            raise too_large(f"functions nested deeper than {HEIGHT}")
+        within(level := height(poly.items()), HEIGHT, f"functions nested deeper than {HEIGHT}")
         rows = [{self.named(bound, list(factors), level): value} for (bound, factors), value in poly.items()]
         return tuple(sorted(total_of(rows).items(), key=repr))
 
@@ -178,13 +177,13 @@ class Ring:
             alike = [self.multiplied(ONE, (), *self.renamed(factors, {**seen, x: ("b", "this", x[2])})) for x in bound]
             looks = {x: repr(self.frozen(poly)) for x, poly in zip(bound, alike, strict=True)}
         groups = [[x for x in bound if looks[x] == look] for look in sorted({*looks.values()})]
-        if prod(factorial(len(group)) for group in groups) > RENAMINGS:
-            raise too_large(f"a product has more than {RENAMINGS} namings of its bound letters")
+        namings = prod(factorial(len(group)) for group in groups)
+        within(namings, RENAMINGS, f"a product has more than {RENAMINGS} namings of its bound letters")
         found = []
         for orders in product(*map(permutations, groups)):
             new: dict[Letter, Letter] = {x: ("b", (level, i), x[2]) for i, x in enumerate(chain(*orders))}
             poly = self.multiplied(ONE, (), *self.renamed(factors, new))
-            if [*poly.values()] != [ONE] or next(iter(poly))[0]:
-                raise too_large("renaming letters changes the shape of a nested polynomial")
+            changed = [*poly.values()] != [ONE] or bool(next(iter(poly))[0])
+            within(changed, 0, "renaming letters changes the shape of a nested polynomial")
             found.append((tuple(new.values()), tuple(sorted(next(iter(poly))[1], key=repr))))
         return min(found, key=repr)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from .identity import check_identity
 from .printing import statement as printed
 from .programs import check_diagram
-from .reading import Refusal, canonical, fields, parse, shown
+from .reading import Refusal, canonical, fields, need, parse
 from .shannon import check_shannon
 from .statement import TERMS, Reader
+from .sums import check_sum
 
 _FIELDS = ("kind", "statement", "hash", "rests_on", "steps")
 _RESTS_ON = {"diagram": "axioms of Markov categories", "shannon": "Shannon's inequalities"}
-_RESTS_ON |= {"identity": "sums over finite alphabets"}
+_RESTS_ON |= {"identity": "sums over finite alphabets", "sum": "Jensen's inequality on finite alphabets"}
 
 
 @dataclass(frozen=True)
@@ -46,25 +47,24 @@ def check(text: str, expected: object | None = None) -> Accepted | Rejected:
 
 def _check(text: str, expected: object | None) -> Accepted:
     kind, raw, digest, rests_on, steps = fields(parse(text), _FIELDS, "the certificate")
-    if not isinstance(kind, str) or kind not in _RESTS_ON:
-        raise Refusal(f"unknown kind {shown(kind)}")
-    if digest != hashlib.sha256(canonical(raw).encode("ascii")).hexdigest():
-        raise Refusal("the hash is not that of the statement")
-    if expected is not None and canonical(raw) != canonical(expected):
-        raise Refusal("the certificate is about another statement")
+    need(isinstance(kind, str) and kind in _RESTS_ON, "unknown kind {}", kind)
+    need(digest == hashlib.sha256(canonical(raw).encode("ascii")).hexdigest(), "the hash is not that of the statement")
+    same = expected is None or canonical(raw) == canonical(expected)
+    need(same, "the certificate is about another statement")
     reader = Reader()
     statement = reader.statement(raw)
-    needed = [_RESTS_ON[kind]] + ["normalisation of softmax"] * (kind == "identity" and statement.heads)
-    if rests_on != needed:
-        raise Refusal(f"rests_on is {shown(rests_on)}; it must be {needed}")
+    needed = [_RESTS_ON[kind]] + ["normalisation of softmax"] * (kind in ("identity", "sum") and statement.heads)
+    need(rests_on == needed, "rests_on is {}; it must be " + str(needed), rests_on)
     relation, *sides = statement.holds
     terms = sides[0][0] in TERMS
-    if (kind == "identity" and relation != "Equal") or (kind == "diagram" and not terms):
-        raise Refusal(f"kind {kind!r} does not prove a relation of this kind")
+    wanted = {"identity": relation == "Equal", "diagram": terms, "sum": relation == "LessEq"}
+    need(wanted.get(kind, True), "kind {} does not prove a relation of this kind", kind)
     if kind == "diagram":
-        check_diagram(sides, steps)
+        check_diagram(sides, statement.given, reader, steps)
     elif kind == "shannon":
         check_shannon(statement, steps)
+    elif kind == "sum":
+        check_sum(statement, reader, steps)
     else:
         check_identity(statement, reader, terms, steps)
     return Accepted(printed(statement), kind, tuple(needed), digest)

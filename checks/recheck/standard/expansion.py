@@ -1,17 +1,33 @@
 """Expressions as polynomials: definitions of H, I and D, and entries of composites by the shape of the term."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from .algebra import ONCE, ONE, Factors, Letter, Letters, Poly, total_of
 from .functions import Functions, number
 from .programs import Node, program, typed
-from .reading import Refusal, combined, shown
+from .reading import combined, need
 from .shannon import Set, State
 
 HALF = Fraction(1, 2)
 Scope = dict[Node, Letter]
+
+
+def _rows(text: str) -> list[Node]:
+    """Rows, each its kind, coefficient and parameters, from a text such as `Linear 1 0 1, Power -1 1/2`."""
+    return [(kind, *map(Fraction, n)) for kind, *n in (row.split() for row in text.split(","))]
+
+
+DIVERGENCES = {
+    "KL": _rows("Ratio 1 1 0 0 1"),
+    "reverse_KL": _rows("Ratio 1 0 1 1 0"),
+    "TV": _rows("Apart 1/2"),
+    "hellinger2": _rows("Linear 1 1/2 1/2, Power -1 1/2"),
+    "triangular": _rows("Gap 1/2 1 1 0"),
+    "JS": _rows("Ratio 1/2 1 0 1/2 1/2, Ratio 1/2 0 1 1/2 1/2"),
+    "chi2": _rows("Power 1 2, Linear -1 1 0"),
+}
 
 
 class Expansion(Functions):
@@ -46,8 +62,7 @@ class Expansion(Functions):
             return self.power(self.expand(node[1], scope), node[2])
         if kind == "Derivative":
             return self.derivative(self.expand(node[1], scope), node[2], node[3])
-        if kind == "Rank":
-            raise Refusal("kind 'identity' does not read Rank")
+        need(kind in ("Log", "Exp", "Abs"), "kind 'identity' does not read {}", kind)
         return {"Log": self.log, "Exp": self.exp, "Abs": self.abs}[kind](self.expand(node[1], scope))
 
     def entry(self, term: Node, ins: Letters, outs: Letters, over: Letters = ()) -> Poly:
@@ -91,27 +106,36 @@ class Expansion(Functions):
     def divergence(self, node: Node) -> Poly:
         """D(left, right), averaged over the inputs."""
         _, which, left, right, over = node
+        need(which in DIVERGENCES, "the divergence {} has no row", which)
         ins = tuple(self.fresh(x) for x in typed(left)[0])
         outputs = program(left).outputs
         p, at = self.law(left, ins, frozenset(outputs))
         q = self.entry(right, ins, tuple(at[wire] for wire in outputs))
-        both, less, log2 = total_of([p, q]), combined([(p, HALF), (q, -HALF)]), self.log(number(2))
-        rows: dict[str, tuple[Poly, Callable[[], Poly]]] = {  # f0, and the summand
-            "KL": ({}, lambda: self.times(p, combined([(self.log(p), 1), (self.log(q), -1)]))),
-            "TV": (number(HALF), lambda: self.abs(less)),
-            "hellinger2": (number(HALF), lambda: combined([(both, HALF), (self.power(self.times(p, q), HALF), -1)])),
-            "triangular": (number(HALF), lambda: self.times(number(2), less, less, self.power(both, -ONE))),
-            "chi2": ({}, lambda: combined([(self.times(p, p, self.power(q, -ONE)), 1), (p, -1)])),
-            "JS": (combined([(log2, HALF)]), lambda: total_of(map(mixed, (p, q)))),
-        }
-
-        def mixed(side: Poly) -> Poly:
-            return self.times(side, combined([(self.log(side), HALF), (log2, HALF), (self.log(both), -HALF)]))
-
-        if which not in rows:
-            raise Refusal(f"kind 'identity' does not read the divergence {shown(which)}")
-        f0, summand = rows[which]
-        total = self.summed(summand(), tuple(at.values()))
-        if len(at) < len(outputs):
-            total = combined([(total, 1), (f0, 1), (self.times(f0, self.summed(q, tuple(at.values()))), -1)])
+        total = self.summed(self.rows(DIVERGENCES[which], p, q), tuple(at.values()))
+        if len(at) < len(outputs):  # what right gives off the diagonal, where left is 0
+            off = combined([(number(1), 1), (self.summed(q, tuple(at.values())), -1)])
+            total = total_of([total, self.times(self.rows(DIVERGENCES[which], {}, number(1)), off)])
         return total if over is None else self.summed(self.times(self.entry(over, (), ins), total), ins)
+
+    def rows(self, rows: Iterable[Node], a: Poly, b: Poly, apart: Poly | None = None) -> Poly:
+        """The sum of rows at nonnegative a and b; `apart` is |a - b| where that is known."""
+        found, less = [], combined([(a, 1), (b, -1)])
+        for kind, times, *n in rows:
+            if kind == "Linear":
+                value = combined([(a, n[0]), (b, n[1])])
+            elif kind == "Apart":
+                value = self.abs(less) if apart is None else apart
+            elif kind == "Power":
+                value = self.times(self.power(a, n[0]), self.power(b, 1 - n[0]))
+            elif kind == "Gap":
+                value = self.times(less, less, self.power(self.weight(n, a, b), -ONE))
+            else:
+                over, under = (combined([(a, s), (b, t)]) for s, t in (n[:2], n[2:]))
+                value = self.times(over, combined([(self.log(over), 1), (self.log(under), -1)])) if over else {}
+            found.append((value, times))
+        return combined(found)
+
+    def weight(self, n: Sequence[Fraction], a: Poly, b: Poly) -> Poly:
+        """The denominator s a + t b + e (a b)^(1/2) of a gap."""
+        root = self.times(self.power(a, HALF), self.power(b, HALF)) if n[2] else {}
+        return combined(zip((a, b, root), n, strict=True))

@@ -3,12 +3,11 @@
 from fractions import Fraction
 from math import gcd, lcm
 
-from .algebra import NEVER_ZERO, ONCE, ONE, Atom, Factors, Frozen, Letter, Monomial, Poly, Power, Ring, letters_of
+from .algebra import NESTED, NEVER_ZERO, ONCE, ONE, UNIT, Atom, Factors, Frozen, Letter, Poly, Power, Ring, letters_of
 from .programs import Node
-from .reading import EXPONENT, Refusal, bounded, combined, too_large
+from .reading import EXPONENT, bounded, combined, need, within
 
 NONNEGATIVE = ("entry", "softmax", "size", "dimension", "delta", "exp", "abs", "pow")
-UNIT: Monomial = ((), ())
 
 
 def number(value: Fraction | int) -> Poly:
@@ -39,16 +38,16 @@ def nonnegative(frozen: Frozen, term_by_term: bool = False) -> bool:
     return below and all(small) and not term_by_term
 
 
-def parts_of(bound: set[Letter], factors: Factors) -> list[Monomial]:
+def parts_of(bound: set[Letter], factors: Factors) -> list[Frozen]:
     """A product under sums as a product of sums: factors that share a bound letter stay together."""
     parts: list[tuple[set[Letter], Factors]] = []
     for factor in factors:
-        letters, inside = letters_of(factor[0]) & bound, [factor]
-        for part in [part for part in parts if part[0] & letters]:
-            parts.remove(part)
-            letters, inside = letters | part[0], part[1] + inside
-        parts.append((letters, inside))
-    return [(tuple(sorted(letters, key=repr)), tuple(inside)) for letters, inside in parts]
+        letters = letters_of(factor[0]) & bound
+        joined, parts = [p for p in parts if p[0] & letters], [p for p in parts if not p[0] & letters]
+        parts.append(
+            (letters.union(*[own for own, _ in joined]), [*[f for _, inside in joined for f in inside], factor])
+        )
+    return [(((tuple(sorted(letters, key=repr)), tuple(inside)), ONE),) for letters, inside in parts]
 
 
 class Functions(Ring):
@@ -83,7 +82,7 @@ class Functions(Ring):
             rest += (((letters, tuple(kept)), bounded(value / scale)),)
         parts = parts_of(bound, kept)
         if alone and nonnegative(frozen, True) and len(parts) > 1:
-            pieces = [self.frozen(self.substitute(((part, ONE),), {})) for part in parts]
+            pieces = [self.frozen(self.substitute(part, {})) for part in parts]
             return scale, [*common.items(), *[(("pow", piece, ()), ONCE) for piece in pieces]], ()
         again = self.frozen(self.substitute(rest, {}))
         return scale, [*common.items()], () if again == ((UNIT, ONE),) else again
@@ -93,8 +92,8 @@ class Functions(Ring):
         frozen = self.frozen(poly)
         scale, common, rest = self.content(frozen) if frozen else (ONE, [], ((UNIT, -ONE),))
         # log (q q^-1) is not log q - log q
-        if not nonnegative(rest) or any(zero and k <= 0 for _, (k, zero) in common):
-            raise Refusal("the logarithm of 0, of q q^-1, or of what is not seen to be nonnegative")
+        good = nonnegative(rest) and not any(zero and k <= 0 for _, (k, zero) in common)
+        need(good, "the logarithm of 0, of q q^-1, or of what is not seen to be nonnegative")
         parts = [(self.atom("log", ((UNIT, Fraction(n)),)), Fraction(count)) for n, count in primes(scale).items()]
         parts += [(self._log_atom(*atom), exponent) for atom, (exponent, _) in common]
         return combined([*parts, (self.atom("log", rest) if rest else {}, 1)])
@@ -125,21 +124,19 @@ class Functions(Ring):
     def power(self, poly: Poly, to: Fraction) -> Poly:
         """A rational power; other than positive integers only of what is seen to be nonnegative."""
         frozen = self.frozen(poly)
-        if to == 0 or (to < 0 and not frozen):
-            raise Refusal("0 to a negative power, or the power 0")
+        need(to > 0 or (to < 0 and frozen), "0 to a negative power, or the power 0")
         if not frozen or to == 1:
             return poly
         if to.denominator == 1 and to > 0:
             (bound, single), value = frozen[0]
             if len(frozen) == 1 and not bound:
                 return self.term(bounded(value, int(to)), (), [(a, (k * to, zero)) for a, (k, zero) in single])
-            if to > EXPONENT:
-                raise too_large(f"a power above {EXPONENT} of a sum")
+            within(int(to), EXPONENT, f"a power above {EXPONENT} of a sum")
             return self.times(*[poly] * int(to))
         scale, common, rest = self.content(frozen)
         vanishing = [atom for atom, (exponent, _) in common if exponent <= 0 and atom[0] not in NEVER_ZERO]
-        if not nonnegative(rest) or (to < 0 and vanishing):
-            raise Refusal(f"the power {to} of what is not seen to be nonnegative and finite")
+        good = nonnegative(rest) and not (to < 0 and vanishing)
+        need(good, f"the power {to} of what is not seen to be nonnegative and finite")
         factors = [(atom, (exponent * to, zero and to > 0)) for atom, (exponent, zero) in common]
         factors += [(("pow", rest, ()), (to, to > 0))] if rest else []
         constant = ONE
@@ -163,11 +160,16 @@ class Functions(Ring):
     def _change(self, atom: Atom, point: Node, along: Node) -> Poly:
         """The derivative of an atom."""
         kind, data, letters = atom
-        if kind in ("log", "exp", "abs", "pow"):
-            inside = self.derivative(self.substitute(data, {}), point, along)
-            if self.frozen(inside) and kind != "exp":
-                raise Refusal(f"the derivative of {kind}")
-            return self.times(self.atom(*atom), inside)
+        if kind in NESTED:
+            base = self.substitute(data, {})
+            inside = self.derivative(base, point, along)
+            if not self.frozen(inside):
+                return {}
+            need(kind in (("log", "pow") if point[0] == "size" else ("exp",)), "the derivative of {}", kind)
+            by = {"log": lambda: self.power(base, -ONE), "exp": lambda: self.atom(*atom), "pow": lambda: number(1)}
+            return self.times(inside, by[kind]())
+        if (kind, data) == point:
+            return number(1)
         if kind not in ("softmax", "logpartition", "logit") or data != point or kind == "logit":
             return self.logit(along, letters[0]) if kind == "logit" and data == point else {}
         over = (self.fresh(point[2][2]),)

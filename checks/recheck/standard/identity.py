@@ -9,7 +9,7 @@ from itertools import islice, permutations
 from .expansion import Expansion, Scope
 from .printing import expression
 from .programs import Node, typed
-from .reading import RENAMINGS, Refusal, fields, indices, shown
+from .reading import RENAMINGS, Refusal, fields, indices, need, shown
 from .statement import Reader, Statement
 
 
@@ -30,8 +30,7 @@ def check_identity(statement: Statement, reader: Reader, terms: bool, steps: obj
     for side in (left, right):  # the normal form is a witness, no part of the statement
         infinities(side)
     wanted = work.frozen(work.expand(left, {}))
-    if work.frozen(work.expand(right, {})) != wanted:
-        raise Refusal("left and right have different normal forms")
+    need(work.frozen(work.expand(right, {})) == wanted, "left and right have different normal forms")
     for naming in islice(permutations(letters, len(free)), RENAMINGS) if terms else [()]:
         scope: Scope = dict(zip(free, naming))  # `normal` may call the letters of two terms as it likes
         if all(x[2] == letter[2] for x, letter in scope.items()) and work.frozen(work.expand(normal, scope)) == wanted:
@@ -47,8 +46,8 @@ def _plain(node: Node) -> bool:
 def _rewrite(statement: Statement, number: int) -> tuple[Node, Node]:
     """Logit(u, w) = e for all w, as u and e."""
     relation, left, right = statement.given[number]
-    if relation != "Equal" or left[0] != "Logit" or left[1][0] != "Direction" or not _plain(right):
-        raise Refusal(f"relation {number} of given is not Logit(direction, letter) = constants, symbols and sizes")
+    good = relation == "Equal" and left[0] == "Logit" and left[1][0] == "Direction" and _plain(right)
+    need(good, f"relation {number} of given is not Logit(direction, letter) = constants, symbols and sizes")
     return left[1], right
 
 
@@ -56,7 +55,7 @@ def infinities(node: Node) -> set[int]:
     """The infinities (+1, -1) that an expression can take; refused where it can take both or that is not seen."""
     kind, found = node[0], set[int]()
     if kind == "DivergenceOf":
-        return {1} if node[1] in ("KL", "chi2") else found
+        return {1} if node[1] in ("KL", "chi2", "reverse_KL") else found
     if kind == "Sum":
         return infinities(node[2])
     if kind == "Add":
@@ -80,6 +79,8 @@ def _powers(*nodes: Node) -> list[tuple[Node, Fraction]]:
 
 
 def _positive(node: Node) -> bool:
+    if node[0] == "Add":
+        return any(map(_positive, node[1])) and all(map(sign_is_known, node[1]))
     return node[0] in ("Softmax", "Exp", "Size") or (node[0] == "Const" and node[1] > 0)
 
 
@@ -104,20 +105,21 @@ def _product(factors: tuple[Node, ...]) -> set[int]:
     for at, node in enumerate(factors if infinite else ()):
         if node[0] == "Const" and node[1] < 0:
             sign = -sign
-        elif at != infinite[0] and (at in infinite or not _nonnegative(node)):
+        elif at != infinite[0] and (at in infinite or not sign_is_known(node)):
             raise Refusal(f"{shown(expression(node))} stands beside what may be infinite, and its sign is not known")
     return {sign * one for at in infinite for one in found[at]}
 
 
-def _nonnegative(node: Node) -> bool:
+def sign_is_known(node: Node) -> bool:
+    """Whether the shape of an expression shows that it is >= 0."""
     kind = node[0]
     if kind == "Sum":
-        return _nonnegative(node[2])
+        return sign_is_known(node[2])
     if kind == "Pow":
-        return _nonnegative(node[1]) and (node[2] > 0 or _positive(node[1]))
+        return sign_is_known(node[1]) and (node[2] > 0 or _positive(node[1]))
     if kind in ("Mul", "Add"):
         *_, last = node[1]
         entry = last[1][-1] if kind == "Add" and last[0] == "Mul" else ("",)
         less = (("Const", 1), ("Mul", (("Const", -1), entry)))  # 1 minus a probability
-        return all(map(_nonnegative, node[1])) or (node[1] == less and entry[0] in ("Entry", "Softmax"))
+        return all(map(sign_is_known, node[1])) or (node[1] == less and entry[0] in ("Entry", "Softmax"))
     return kind in ("Entry", "Softmax", "Size", "Exp", "Abs") or (kind == "Const" and bool(node[1] >= 0))

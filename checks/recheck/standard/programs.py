@@ -3,12 +3,13 @@
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from .reading import Refusal, canonical, fields, shown
+from .reading import Refusal, canonical, fields, indices, need, shown
 
 Node = tuple[Any, ...]
 Names = tuple[str, ...]
 Wires = tuple[int, ...]
 _WIRING = {"Id": 1, "Copy": 2, "Discard": 0}
+_TERMS = {"Box", "Swap", "Seq", "Par", *_WIRING}
 
 
 def typed(term: Node) -> tuple[Names, Names]:
@@ -22,8 +23,7 @@ def typed(term: Node) -> tuple[Names, Names]:
     if kind == "Par":
         return tuple(x for ins, _ in types for x in ins), tuple(x for _, outs in types for x in outs)
     for (_, made), (wanted, _) in pairwise(types):
-        if made != wanted:
-            raise Refusal(f"a Seq joins outputs {shown(made)} to inputs {shown(wanted)}")
+        need(made == wanted, "a Seq joins outputs {} to inputs {}", made, wanted)
     return types[0][0], types[-1][1]
 
 
@@ -91,8 +91,25 @@ def normal_form(term: Node) -> list[Any]:
     return [boxes, [[numbers[b], port] for b, port in outputs]]
 
 
-def check_diagram(sides: list[Node], steps: object) -> None:
-    """Refuse unless both sides have the normal form that the certificate states."""
-    written = canonical(fields(steps, ("boxes", "outputs"), "steps"))
-    if any(canonical(normal_form(term)) != written for term in sides):
-        raise Refusal("steps is not the normal form of both sides")
+def check_diagram(sides: list[Node], given: list[Node], reader: Any, steps: object) -> None:
+    """Refuse unless both sides have the normal form stated, or the hypotheses rewrite one into the other."""
+    last, goal = (canonical(normal_form(side)) for side in sides)
+    if not isinstance(steps, dict) or "rewrites" not in steps:
+        if not last == goal == canonical(fields(steps, ("boxes", "outputs"), "steps")):
+            raise Refusal("steps is not the normal form of both sides")
+        return
+    known, (rewrites,) = len(reader.meanings), fields(steps, ("rewrites",), "steps")
+    for raw in rewrites if isinstance(rewrites, list) else [None]:
+        if not isinstance(raw, list) or len(raw) != 5:
+            raise Refusal(f"{shown(raw)} is not a rewrite with its fields")
+        (at,) = indices(raw[:1], len(given), "the number of a hypothesis")
+        forward, before, idle, after = map(reader.field, raw[1:], ("flag", "term", "type", "term"))
+        if given[at][1][0] not in _TERMS:
+            raise Refusal(f"hypothesis {at} is no equation of terms")
+        facts = given[at][1:] if forward else given[at][:0:-1]
+        held, turned = [("Seq", (before, ("Par", (("Id", idle), side)), after)) for side in facts]
+        if typed(held) != typed(sides[0]) or canonical(normal_form(held)) != last:
+            raise Refusal("a rewrite does not start from what the one before gave")
+        last = canonical(normal_form(turned))
+    if last != goal or len(reader.meanings) > known:
+        raise Refusal("the rewrites do not lead to the right side, or with boxes that the statement has not")

@@ -21,15 +21,27 @@ class Refusal(Exception):  # noqa: N818 - a certificate is refused; nothing is b
     """The certificate is not accepted; the message is the reason."""
 
 
+def need(holds: object, reason: str, *values: object) -> None:
+    """Refuse unless this holds; each {} of the reason shows a value."""
+    if not holds:
+        raise Refusal(reason.format(*map(shown, values)))
+
+
 def too_large(what: str) -> Refusal:
     """The refusal for a certificate beyond our means."""
     return Refusal(f"too large to check: {what}")
 
 
+def within(amount: int, limit: int, what: str) -> None:
+    """Refuse a certificate beyond our means."""
+    if amount > limit:
+        raise too_large(what)
+
+
 def bounded(value: Fraction, exponent: int = 1) -> Fraction:
     """The power of a number, or a refusal where it would be longer than BITS."""
-    if exponent * max(value.numerator.bit_length(), value.denominator.bit_length()) > BITS:
-        raise too_large(f"a number of more than {BITS} bits")
+    bits = exponent * max(value.numerator.bit_length(), value.denominator.bit_length())
+    within(bits, BITS, f"a number of more than {BITS} bits")
     return value if exponent == 1 else Fraction(value**exponent)
 
 
@@ -54,27 +66,24 @@ def shown(value: object) -> str:
 
 
 def _int(numeral: str) -> int:
-    if not re.fullmatch("0|-?[1-9][0-9]{0,999}", numeral):
-        raise Refusal(f"{shown(numeral)} is not an integer of at most 1000 digits")
+    need(re.fullmatch("0|-?[1-9][0-9]{0,999}", numeral), "{} is not an integer of at most 1000 digits", numeral)
     return int(numeral)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise Refusal(f"duplicate key among {shown(sorted(key for key, _ in pairs))}")
+    need(len(dict(pairs)) == len(pairs), "duplicate key among {}", sorted(key for key, _ in pairs))
     return dict(pairs)
 
 
 def parse(text: str) -> Any:
     """The JSON value of the text, or a refusal. Nesting is bounded before the parser sees the text."""
-    if len(text) > FILE_BYTES or len(text.encode("utf-8", "surrogatepass")) > FILE_BYTES:
-        raise Refusal(f"more than {FILE_BYTES} bytes")
+    small = len(text) <= FILE_BYTES and len(text.encode("utf-8", "surrogatepass")) <= FILE_BYTES
+    need(small, f"more than {FILE_BYTES} bytes")
     steps = [{"[": 1, "{": 1, "]": -1, "}": -1}.get(match.group(), 0) for match in _TOKEN.finditer(text)]
     deepest = max(accumulate(steps, initial=0))
-    if deepest > FORMAT_DEPTH:
-        raise Refusal(f"nesting deeper than {FORMAT_DEPTH}")
-    if deepest > WORK_DEPTH or len(steps) > TOKENS:
-        raise too_large(f"nesting deeper than {WORK_DEPTH} or more than {TOKENS} strings and brackets")
+    need(deepest <= FORMAT_DEPTH, f"nesting deeper than {FORMAT_DEPTH}")
+    within(deepest, WORK_DEPTH, f"nesting deeper than {WORK_DEPTH}")
+    within(len(steps), TOKENS, f"nesting of more than {TOKENS} strings and brackets")
     try:
         return json.loads(text, parse_int=_int, parse_float=_int, parse_constant=_int, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
@@ -89,15 +98,15 @@ def rational(raw: object) -> Fraction:
     return value
 
 
-def indices(raw: object, below: int, what: str) -> tuple[int, ...]:
+def indices(raw: Any, below: int, what: str) -> tuple[int, ...]:
     """An increasing list of integers in 0 ... below - 1."""
-    if not isinstance(raw, list) or any(type(x) is not int or not 0 <= x < below for x in raw) or raw != sorted({*raw}):
-        raise Refusal(f"{what} {shown(raw)}: not an increasing list of numbers from 0 to {below - 1}")
+    good = isinstance(raw, list) and all(type(x) is int and 0 <= x < below for x in raw) and raw == sorted({*raw})
+    need(good, what + " {}: not an increasing list of numbers from 0 to " + str(below - 1), raw)
     return tuple(raw)
 
 
-def fields(raw: object, names: tuple[str, ...], what: str) -> list[Any]:
+def fields(raw: Any, names: tuple[str, ...], what: str) -> list[Any]:
     """The values of an object that has exactly these fields."""
-    if not isinstance(raw, dict) or set(raw) != set(names):
-        raise Refusal(f"{what} must have exactly the fields {', '.join(names)}; it is {shown(raw)}")
+    good = isinstance(raw, dict) and set(raw) == set(names)
+    need(good, what + f" must have exactly the fields {', '.join(names)}; it is {{}}", raw)
     return [raw[name] for name in names]

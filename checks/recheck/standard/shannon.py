@@ -3,14 +3,14 @@
 from fractions import Fraction
 from typing import Any
 
-from .programs import Node, program, typed, wire_names
+from .programs import Node, Program, Wires, program, typed, wire_names
 from .reading import GROUPS, Refusal, combined, fields, indices, rational, shown, too_large
 from .statement import Statement
 
 Set = frozenset[int]  # of wires
 Linear = dict[Set | str | None, Fraction]  # coordinates: a set of wires, an object, the constant
 ONE = Fraction(1)
-_ARITY = {"H": 3, "I": 4, "size": 2, "box": 4, "function": 3, "given": 2}
+_ARITY = {"H": 3, "I": 4, "size": 2, "log": 2, "one": 1, "box": 4, "function": 3, "given": 2, "copy": 4, "same": 3}
 
 
 def information(groups: list[Set], given: Set) -> Linear:
@@ -26,9 +26,17 @@ def information(groups: list[Set], given: Set) -> Linear:
 class State:
     """The state `about`: its program, its wires by name, linear forms in their entropies, and facts about them."""
 
-    def __init__(self, about: Node) -> None:
-        self.code = program(about)
-        self.names = dict(zip(wire_names(typed(about)[1]), self.code.outputs, strict=True))
+    def __init__(self, about: Node | None, copies: object = ()) -> None:
+        self.code = program(about) if about else Program([], (), [])
+        self.names = dict(zip(wire_names(typed(about)[1]), self.code.outputs, strict=True)) if about else {}
+        self.count = len(self.code.objects)  # wires, those of copies included
+        self.copies: list[tuple[Wires, Wires, Wires]] = []  # the wires copied, those over which, the new ones
+        for raw in copies if isinstance(copies, list | tuple) else [copies]:
+            if not isinstance(raw, list) or len(raw) != 2:
+                raise Refusal(f"{shown(raw)} is not a copy: a list of two lists of wires")
+            copied, over = (indices(item, self.count, "the copy's wires") for item in raw)
+            self.copies.append((copied, over, tuple(range(self.count, self.count + len(copied)))))
+            self.count += len(copied)
 
     def linear(self, node: Node) -> Linear:
         """The linear form of an expression of this kind."""
@@ -62,19 +70,28 @@ class State:
         """The form of a fact, and whether it is exactly zero rather than nonnegative."""
         if not isinstance(raw, list) or not raw or not isinstance(raw[0], str) or _ARITY.get(raw[0]) != len(raw):
             raise Refusal(f"{shown(raw)} is not a fact")
-        kind, count = raw[0], len(self.code.objects)
+        kind = raw[0]
         if kind == "size":
-            (wire,) = indices([raw[1]], count, "the wire")
+            (wire,) = indices([raw[1]], len(self.code.objects), "the wire")
             return {self.code.objects[wire]: ONE, frozenset([wire]): -ONE}, False
+        if kind in ("log", "one"):
+            if not isinstance(raw[-1], str):
+                raise Refusal(f"{shown(raw[-1])} is not the name of an object")
+            return {raw[1] if kind == "log" else None: ONE}, False
         if kind == "given":
             relation = statement.given[indices([raw[1]], len(statement.given), "the relation of given")[0]]
             return self.difference(relation), relation[0] == "Equal"
-        sets = [frozenset(indices(item, count, "wires")) for item in raw[1 if kind in "HI" else 2 :]]
+        sets = [frozenset(indices(item, self.count, "wires")) for item in raw[1 if kind in "HI" else 2 :]]
         if kind in "HI":
             return information(sets[:-1], sets[-1]), False
-        box, reads, makes = self.code.boxes[indices([raw[1]], len(self.code.boxes), "the box")[0]]
-        if not makes or not sets[0] <= set(makes):
+        calls = self.copies if kind in ("copy", "same") else self.code.boxes
+        box, reads, makes = calls[indices([raw[1]], len(calls), f"the {kind}")[0]]
+        if not makes or not sets[0] <= {*makes, *(reads if kind == "same" else ())}:
             raise Refusal(f"box {raw[1]} can't be cited: {shown(raw[2])} are not among its outputs, or it has none")
+        if kind == "same":
+            copied = dict(zip(makes, box, strict=True))
+            sets.append(frozenset(copied.get(wire, wire) for wire in sets[0]))
+            return combined((information([part], frozenset()), sign) for part, sign in zip(sets, (1, -1))), True
         if kind == "function" and box[4] is not True:
             raise Refusal(f"box {raw[1]} is not deterministic")
         if any(wire >= makes[0] or wire in reads for wires in sets[1:] for wire in wires):
@@ -84,9 +101,8 @@ class State:
 
 def check_shannon(statement: Statement, steps: object) -> None:
     """Refuse unless the statement is the sum of facts that the certificate states."""
-    if statement.about is None:
-        raise Refusal("kind 'shannon' needs about")
-    state = State(statement.about)
+    copies = steps.pop("copies", []) if isinstance(steps, dict) else []
+    state = State(statement.about, copies)
     signs = {"<=": 1} if statement.holds[0] == "LessEq" else {"<=": 1, ">=": -1}
     for key, raw in zip(signs, fields(steps, tuple(signs), "steps"), strict=True):
         if not isinstance(raw, list) or not all(isinstance(item, list) and len(item) == 2 for item in raw):

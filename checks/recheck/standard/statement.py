@@ -6,19 +6,28 @@ A node is a tuple, its class first; NUMs become fractions. Nothing is evaluated 
 from typing import Any, NamedTuple
 
 from .programs import Node, typed, wire_names
-from .reading import Refusal, rational, shown
+from .reading import Refusal, need, rational, shown
 
 _TABLE = """Box name type type flag text; Id type; Copy type; Discard type; Swap type type; Seq term+; Par term+;
 Const num; Symbol name; Add expr+; Mul expr+; Pow expr num; Log expr; Exp expr; Abs expr; Sum binder expr;
 Entry term letter* letter*; Logit vector letter; LogPartition point; Softmax point letter;
 Derivative expr point direction; Rank expr direction direction; Dimension head; Size name;
 Entropy wires wires; Information wires+ wires; DivergenceOf name term term term?;
-Equal side side; LessEq expr expr; Letter name name; Head name name; Point name head; Direction name head"""
+Equal side side; LessEq expr expr; Letter name name; Head name name; Point name head; Direction name head;
+Link expr part*; Part binder* expr fact; Compare num* num* expr expr row*; Merge binder* expr expr row*;
+Schwarz binder* expr expr row*; Linear num num num; Apart num; Gap num num num num; Power num num;
+Ratio num num num num num"""
 FIELDS = {row.split()[0]: row.split()[1:] for row in _TABLE.split(";")}
-TERMS, _EXPRS = list(FIELDS)[:7], list(FIELDS)[7:-6]
+TERMS, _EXPRS = list(FIELDS)[:7], list(FIELDS)[7:27]
 _SORTS = {kind.lower(): [kind] for kind in ("Letter", "Head", "Point", "Direction")} | {"binder": ["Letter"]}
 _SORTS |= {"relation": ["Equal", "LessEq"], "term": TERMS, "expr": _EXPRS, "side": _EXPRS + TERMS}
-_SORTS |= {"vector": ["Point", "Direction"]}
+_SORTS |= {
+    "vector": ["Point", "Direction"],
+    "link": ["Link"],
+    "part": ["Part"],
+    "fact": ["Compare", "Merge", "Schwarz"],
+}
+_SORTS |= {"row": list(FIELDS)[-5:]}
 
 
 class Statement(NamedTuple):
@@ -41,22 +50,22 @@ class Reader:
         self.free: set[Node] = set()
         self.wires: tuple[str, ...] = ()
 
-    def statement(self, raw: object) -> Statement:
+    def statement(self, raw: Any) -> Statement:
         """Read a whole statement."""
-        if not isinstance(raw, list) or len(raw) != 4 or raw[0] != "Statement" or not isinstance(raw[3], list):
-            raise Refusal('the statement is not ["Statement", relation, about, [relation, ...]]')
+        good = isinstance(raw, list) and len(raw) == 4 and raw[0] == "Statement" and isinstance(raw[3], list)
+        need(good, 'the statement is not ["Statement", relation, about, [relation, ...]]')
         about = None if raw[2] is None else self.node(raw[2], "term")
         ins, outs = ((), ()) if about is None else typed(about)
         self.wires = wire_names(outs)
-        if ins:
-            raise Refusal("about has inputs; it must be a state")
+        need(not ins, "about has inputs; it must be a state")
         relations, free = [], []
         for item in [raw[1], *raw[3]]:
             self.free = set()
             node = self.node(item, "relation")
             types = [typed(side) if side[0] in TERMS else None for side in node[1:]]
-            if types[0] != types[1]:
-                raise Refusal("a relation between a term and an expression, or between terms of different types")
+            need(
+                types[0] == types[1], "a relation between a term and an expression, or between terms of different types"
+            )
             relations.append(node)
             free.append(self.free)
         boxes = {name: meaning for (what, name), meaning in self.meanings.items() if what == "box"}
@@ -65,12 +74,11 @@ class Reader:
     def node(self, raw: Any, sort: str) -> Node:
         """Read one node of the given sort."""
         kind = raw[0] if isinstance(raw, list) and raw and isinstance(raw[0], str) else ""
-        if kind not in _SORTS[sort] or len(raw) != 1 + len(FIELDS[kind]):
-            raise Refusal(f"{shown(raw)} is not a {sort} with its fields")
+        need(kind in _SORTS[sort] and len(raw) == 1 + len(FIELDS[kind]), f"{{}} is not a {sort} with its fields", raw)
         depth, parts = len(self.scope), raw[:1]
         for value, part in zip(raw[1:], FIELDS[kind], strict=True):
             parts.append(self.field(value, part))
-            self.scope += parts[-1:] if part == "binder" else []
+            self.scope += parts[-1:] if part == "binder" else parts[-1] if part == "binder*" else []
         del self.scope[depth:]
         if sort != "binder" and (fault := self.fault(tuple(parts))):
             raise Refusal(fault)

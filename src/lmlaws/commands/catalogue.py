@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks.judge import exact_engines
-from ..evidence_text import counterexample_lines, proof_lines
+from ..evidence_text import counterexample_lines, mend_lines, normal_form_lines, proof_lines
 from ..exits import DONE, Reading
 from ..results import evidence_text
 from ..terminal import paragraph, program, say, table
@@ -92,6 +92,7 @@ def _result(claim: Claim, result: dict[str, Any], path: Path) -> list[str]:
         lines += ["", *proof_lines(claim.statement, result["certificate"])]
     if "counterexample" in result:
         lines += ["", *counterexample_lines(result["counterexample"])]
+        lines += [*normal_form_lines(claim.statement), *mend_lines(result.get("mends", ()))]
     under = result.get("under", {})
     if under.get("verdict") == "proved" and claim.mended is not None:
         rests_on = ", ".join(under["rests_on"])
