@@ -1,4 +1,4 @@
-"""`lmlaws recheck`: certificates through the independent checker, by themselves or against a statement."""
+"""`lmlaws recheck`: certificates through both independent checkers, by themselves or against a statement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..checks.recheck import Accepted, check
+from ..checks.recheck import Accepted, Answer, answers, check
 from ..exits import DATA, DONE, NO
 from ..terminal import clean, note, paragraph, say
 from ..theory.statements import Statement
@@ -17,14 +17,14 @@ MOST_BYTES = 4 * 2**20
 
 
 def recheck(paths: Sequence[Path], wanted: Sequence[Statement]) -> int:
-    """Check each file; with wanted statements, it must prove one of them. The worst outcome gives the exit code."""
+    """Check each file by both checkers; with wanted statements, it must prove one of them. The worst outcome counts."""
     return max((_recheck(path, wanted) for path in paths), default=DONE)
 
 
 def _recheck(path: Path, wanted: Sequence[Statement]) -> int:
     try:
         if path.stat().st_size > MOST_BYTES:
-            return _rejected(path, "a certificate has at most 4 MiB")
+            return _rejected(path, *paragraph("a certificate has at most 4 MiB"))
         text = path.read_text("utf-8")
     except OSError as problem:
         note(f"lmlaws: {clean(str(path))}: {problem.strerror}")
@@ -32,26 +32,43 @@ def _recheck(path: Path, wanted: Sequence[Statement]) -> int:
     except UnicodeDecodeError as problem:
         note(f"lmlaws: {clean(str(path))}: not text in UTF-8: {problem.reason} at byte {problem.start}")
         return DATA
-    reasons = []
+    failures = []
     for form in _forms(wanted):
-        outcome = check(text, form)
-        if isinstance(outcome, Accepted):
-            say(f"accepted  {clean(str(path))}", *paragraph(f"proves: {outcome.statement_text}"))
-            say(*paragraph(f"rests on: {', '.join(outcome.rests_on)}"))
+        said, first = answers(text, form), check(text, form)
+        if isinstance(first, Accepted) and all(answer.reason is None for answer in said):
+            say(f"accepted  {clean(str(path))}", *paragraph(f"proves: {first.statement_text}"))
+            say(*paragraph(f"rests on: {', '.join(first.rests_on)}"), *_table(said))
             return DONE
-        reasons.append(outcome.reason)
+        failures.append(said)
     if not _is_json(text):
-        note(f"lmlaws: {clean(str(path))}: not JSON: {clean(reasons[0])}")
+        note(f"lmlaws: {clean(str(path))}: not JSON: {clean(failures[0][0].reason or '')}")
         return DATA
-    return _rejected(path, reasons[0])
+    nearest = min(failures, key=_objections)
+    refused = all(answer.unread for answer in nearest if answer.reason is not None)
+    return _rejected(path, *_table(nearest), word="refused" if refused else "rejected")
 
 
 def _forms(wanted: Sequence[Statement]) -> list[Any]:
     return [statement.canonical for statement in wanted] or [None]
 
 
-def _rejected(path: Path, reason: str) -> int:
-    say(f"rejected  {clean(str(path))}", *paragraph(reason))
+def _table(said: Sequence[Answer]) -> list[str]:
+    """A line for each checker: accepted, or why not."""
+    lines = []
+    for answer in said:
+        word = "refused" if answer.unread else "rejected"
+        word = "accepted" if answer.reason is None else f"{word}: {answer.reason}"
+        lines += paragraph(word, indent=" " * 13, first=f"  {answer.checker:<9}  ")
+    return lines
+
+
+def _objections(said: Sequence[Answer]) -> int:
+    """How many checkers do not accept: of several wanted statements the nearest one's answers are shown."""
+    return sum(answer.reason is not None for answer in said)
+
+
+def _rejected(path: Path, *lines: str, word: str = "rejected") -> int:
+    say(f"{word}  {clean(str(path))}", *lines)
     return NO
 
 

@@ -1,0 +1,97 @@
+"""Which infinities an expression can take: nothing is expanded where one might be set against another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .reading import Node, need
+
+FINITE = ("Const", "Symbol", "Size", "Entry", "Softmax", "Logit", "LogPartition", "Entropy", "Information")
+Signs = frozenset[int]
+NONE: Signs = frozenset()
+
+
+def infinities(node: Node, smooth: bool = False) -> Signs:
+    """The signs of the infinities that an expression can take. Raises RefusalError where these are not seen, or both.
+
+    Where `smooth`, every logarithm inside must be of a product of powers of Softmax, Exp and positive constants.
+    """
+    tag, first, signs = node[0], node[1], NONE
+    if tag == "DivergenceOf":
+        signs = frozenset([1]) if first in ("KL", "chi2", "reverse_KL") else NONE
+    elif tag == "Sum":
+        signs = infinities(node[2], smooth)
+    elif tag == "Add":
+        signs = NONE.union(*(infinities(part, smooth) for part in first))
+    elif tag in ("Mul", "Pow", "Log"):
+        signs = _product(_factors(node, 1), smooth)
+    elif tag not in FINITE:
+        need(tag in ("Exp", "Abs", "Derivative"), f"{tag} is refused")
+        need(not infinities(first, smooth or tag == "Derivative"), f"an infinite value under {tag}")
+    need(len(signs) < 2, "plus and minus infinity may meet")
+    return signs
+
+
+def _factors(node: Node, exponent: Any) -> list[tuple[Node, Any]]:
+    """The factors of a product, with exponents; products within and powers of products are multiplied out.
+
+    A negative power is multiplied out only where all factors are nonnegative and none has a negative power: the product
+    of 0 and infinity is 0, and so is that of their inverses.
+    """
+    if node[0] == "Mul":
+        return [pair for part in node[1] for pair in _factors(part, exponent)]
+    if node[0] != "Pow":
+        return [(node, exponent)]
+    inner = _factors(node[1], 1)
+    if node[2] < 0 and not all(e > 0 and nonnegative(base) for base, e in inner):
+        inner = [(node[1], 1)]
+    return [(base, e * node[2] * exponent) for base, e in inner]
+
+
+def _product(factors: list[tuple[Node, Any]], smooth: bool) -> Signs:
+    """The infinities of a product of powers."""
+    present = {base for base, e in factors if e > 0}
+    found = [_power(base, e, present, smooth) for base, e in factors]
+    infinite, sign = [signs for signs in found if signs], 1
+    need(len(infinite) < 2, "a product of two infinite factors")
+    for (base, e), signs in zip(factors, found, strict=True) if infinite else ():
+        negative = base[0] == "Const" and base[1] < 0 and e == 1
+        known = signs or negative or (nonnegative(base) and (e > 0 or _positive(base)))
+        need(known, "an infinite value times a factor of unknown sign")
+        sign *= -1 if negative else 1
+    return frozenset(sign * one for signs in infinite for one in signs)
+
+
+def _power(base: Node, exponent: Any, present: set[Node], smooth: bool) -> Signs:
+    """The infinities of one factor of a product that is 0 where one of those present vanishes."""
+    if base[0] == "Log":
+        inside = _factors(base[1], 1)
+        need(not any(infinities(part, smooth) for part, _ in inside), "an infinite value under Log")
+        plain = all(_positive(part) and part[0] not in ("Size", "Add") for part, _ in inside)
+        need(plain or not smooth, "a derivative of a log of what is no product of Softmax, Exp and constants")
+        signs = frozenset(-1 if e > 0 else 1 for part, e in inside if part not in present and not _positive(part))
+    else:
+        signs = infinities(base, smooth)
+    need(not signs or exponent == 1, "an infinite value under Pow")
+    finite = exponent > 0 or base in present or _positive(base) or (base[0] == "Const" and base[1] != 0)
+    return signs if finite else frozenset([1])
+
+
+def _positive(node: Node) -> bool:
+    """Whether an expression never vanishes, and is above 0."""
+    if node[0] == "Add":
+        return all(map(nonnegative, node[1])) and any(map(_positive, node[1]))
+    return node[0] in ("Softmax", "Exp", "Size") or (node[0] == "Const" and node[1] > 0)
+
+
+def nonnegative(node: Node) -> bool:
+    """Whether an expression is seen to be at least 0."""
+    tag, first = node[0], node[1]
+    if tag == "Add":  # 1 minus a weight
+        minus = [part[1] for part in first if part[0] == "Mul" and len(part[1]) == 2]
+        weights = [one for pair in minus if ("Const", -1) in pair for one in pair if one[0] in ("Entry", "Softmax")]
+        return len(first) == 2 and len(weights) == 1 and ("Const", 1) in first
+    if tag in ("Mul", "Sum", "Pow"):
+        parts = {"Mul": first, "Sum": node[2:], "Pow": (first,)}[tag]
+        return all(map(nonnegative, parts)) and (tag != "Pow" or node[2] > 0)
+    return tag in ("Entry", "Abs") or _positive(node) or (tag == "Const" and first == 0)

@@ -1,0 +1,187 @@
+"""Both checkers on what the provers make, and on corruptions of it: one answer."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lmlaws.checks.engine import Budget
+from lmlaws.checks.judge import provers
+from lmlaws.checks.provers.copies import CopyProver
+from lmlaws.checks.recheck import answers
+from lmlaws.checks.verdicts import Proved
+from lmlaws.theory.collect import catalogue
+from lmlaws.theory.language import parse
+from lmlaws.theory.statements import Statement
+
+TEXTS = """
+I(X;Z) <= I(X;Y) given X -> Y -> Z
+I(X;W) <= I(Y;Z) given X -> Y -> Z -> W
+H(X,Y) <= H(X) + H(Y)
+H(X,Y) = H(X) + H(Y|X)
+H(Y|X) = 0 given Y = f(X)
+H(Z) <= H(X,Y) given Z = f(X,Y)
+I(X;Y) = 0 given X _||_ Y
+H(X,Y) = H(X) + H(Y) given X _||_ Y
+H(X) <= log|X|
+I(X;Y|Z) <= log|X|
+I(X;Y;Z) = I(X;Y) - I(X;Y|Z)
+2 H(X,Y,Z) <= H(X,Y) + H(Y,Z) + H(X,Z)
+7 I(X;Y) <= 3 H(Z) given 7 H(X) <= 3 H(Z)
+H(X|Z) <= H(X|Y) + H(Y|Z)
+H(A,B,C) + H(C) <= H(A,C) + H(B,C)
+|- copy[X] >> copy[X] @ id[X] = copy[X] >> id[X] @ copy[X]
+f: X -> Y |- f >> discard[Y] = discard[X]
+det f: X -> Y |- f >> copy[Y] = copy[X] >> f @ f
+p: 1 -> X; f: X -> Y; g: Y -> Z |- p >> f >> g = p >> (f >> g)
+p: 1 -> X; q: 1 -> Y |- p @ q >> swap[X,Y] = q @ p
+det s: 1 -> X |- s >> copy[X] = s @ s
+f: X -> Y * Z |- f >> discard[Y] @ discard[Z] = discard[X]
+H(A,B,C,D) <= 1/3 H(A,B,C) + 1/3 H(A,B,D) + 1/3 H(A,C,D) + 1/3 H(B,C,D)
+p, q: law |- sum(-p*log(q)) = KL(p,q) + H(p)
+p: law |- HD[TV](p) = 1 - sum(p^2)
+p, q: law |- JS(p,q) = JS(q,p)
+p, q: law |- hellinger2(p,q) = 1 - BC(p,q)
+p: law |- sum(p*log(p*size)) = log(size) - H(p)
+""".strip().splitlines()
+
+COPIED = """
+2 I(C;D) <= I(A;B) + I(A;C,D) + 3 I(C;D|A) + I(C;D|B)
+2 I(A;B) <= 5 I(A;B|C) + 3 I(A;C|B) + I(B;C|A) + 2 I(A;B|D) + 2 I(C;D)
+""".strip().splitlines()
+"""Inequalities of Zhang and Yeung, and of Dougherty, Freiling and Zeger, which need copies of variables."""
+
+
+def statements() -> Iterator[tuple[str, Statement]]:
+    for claim in catalogue():
+        yield claim.id, claim.statement
+        if claim.mended is not None:
+            yield f"{claim.id}, mended", claim.mended
+    yield from ((text, parse(text)) for text in TEXTS)
+
+
+@pytest.fixture(scope="module")
+def proofs() -> list[tuple[str, Statement, dict[str, Any]]]:
+    """What every prover by itself proves of the catalogue and the texts."""
+    found = []
+    engines = provers()
+    tried = [(name, statement, engines) for name, statement in statements()]
+    tried += [(text, parse(text), (CopyProver(1), CopyProver(2))) for text in COPIED]
+    for name, statement, able in tried:
+        for prover in able:
+            if prover.accepts(statement) is None:
+                verdict = prover.decide(statement, Budget(seconds=20), ())
+                if isinstance(verdict, Proved):
+                    found.append((f"{name} ({prover.name})", statement, verdict.certificate))
+    return found
+
+
+def reasons(data: object, wanted: object = None) -> tuple[str | None, ...]:
+    """Why each checker does not accept; a kind that one refuses by name is left to the other."""
+    said = answers(data if isinstance(data, str) else json.dumps(data), wanted)
+    return tuple(answer.reason for answer in said if not answer.unread)
+
+
+def test_both_accept_every_proof(proofs: list[tuple[str, Statement, dict[str, Any]]]) -> None:
+    assert len(proofs) >= 70
+    assert {proof["kind"] for _, _, proof in proofs} >= {"diagram", "shannon", "identity"}
+    names = {name.rpartition(" (")[0] for name, _, _ in proofs}
+    assert not [text for text in [*TEXTS, *COPIED] if text not in names]
+    wrong = [(name, said) for name, statement, proof in proofs if any(said := reasons(proof, statement.canonical))]
+    assert wrong == []
+
+
+def test_only_sums_are_left_to_one_checker(proofs: list[tuple[str, Statement, dict[str, Any]]]) -> None:
+    unread = {proof["kind"] for _, _, proof in proofs if any(answer.unread for answer in answers(json.dumps(proof)))}
+    assert unread <= {"sum"}
+
+
+def test_a_proof_is_of_its_statement_alone(proofs: list[tuple[str, Statement, dict[str, Any]]]) -> None:
+    for (_, statement, proof), (_, other, _) in zip(proofs, proofs[1:] + proofs[:1], strict=True):
+        if other.hash != statement.hash:
+            assert all(reasons(proof, other.canonical))
+
+
+# ---------------------------------------------------------------- corruptions
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
+        yield from places(value, (*path, key))
+
+
+def corrupted(source: random.Random, data: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any] | str:
+    """One random change: of a leaf, of a list, of a character, or by a piece of another certificate."""
+    wrong = copy.deepcopy(data)
+    if source.random() < 0.1:
+        text = json.dumps(wrong)
+        at = source.randrange(len(text))
+        return text[:at] + source.choice(["", chr(ord(text[at]) ^ 1), text[at] * 2, "9", "-"]) + text[at + 1 :]
+    *start, key = source.choice([path for path in places(wrong) if path])
+    owner = wrong
+    for step in start:
+        owner = owner[step]
+    owner[key] = altered(source, owner[key])
+    if source.random() < 0.1:
+        field = source.choice(["steps", "statement", "rests_on", "kind", "hash"])
+        wrong[field] = source.choice(others)[field]
+    if source.random() < 0.7:
+        text = json.dumps(wrong["statement"], separators=(",", ":"))
+        wrong["hash"] = hashlib.sha256(text.encode()).hexdigest()
+    return wrong
+
+
+def altered(source: random.Random, value: Any) -> Any:
+    if isinstance(value, list) and value:
+        i, j = source.randrange(len(value)), source.randrange(len(value))
+        rest = value[:i] + value[i + 1 :]
+        swapped = list(value)
+        swapped[i], swapped[j] = swapped[j], swapped[i]
+        return source.choice([rest, swapped, [*value, value[i]], value[i]])
+    if isinstance(value, dict) and value:
+        key = source.choice(list(value))
+        return source.choice([{k: v for k, v in value.items() if k != key}, {**value, "more": 1}, value[key]])
+    if isinstance(value, bool) or value is None:
+        return source.choice([not value, int(not value), "x"])
+    if isinstance(value, int):
+        return source.choice([value + 1, value - 1, str(value), True, float(value)])
+    if isinstance(value, str) and value.lstrip("-").replace("/", "").isdigit():
+        top, _, bottom = value.partition("/")
+        below = int(bottom or 1)
+        return source.choice(
+            [f"-{value}", value.lstrip("-"), f"{int(top) + 1}", f"{top}/{below + 1}", f"{value}0", top]
+        )
+    return source.choice(["", "X", "Y", "p", f"{value}x", None, 1, []])
+
+
+def letters_of_terms(text: str, said: tuple[str | None, ...]) -> bool:
+    """Whether `normal` stands for two terms: to the first checker the names of its letters mean nothing."""
+    proof = json.loads(text)
+    terms = proof["kind"] == "identity" and proof["statement"][1][1][0] in ("Seq", "Par", "Box", "Copy", "Id", "Swap")
+    return terms and said == (None, "the normal form is not that of the sides")
+
+
+def test_both_reject_corruptions(proofs: list[tuple[str, Statement, dict[str, Any]]]) -> None:
+    """2,000 of them. Few may still prove the statement: a fact's order, say; then both say so."""
+    source, certificates = random.Random(12), [proof for _, _, proof in proofs]
+    same, apart = 0, []
+    for k in range(2000):
+        name, statement, proof = proofs[k % len(proofs)]
+        wrong = corrupted(source, proof, certificates)
+        text = wrong if isinstance(wrong, str) else json.dumps(wrong)
+        if text == json.dumps(proof):
+            continue
+        for wanted in (statement.canonical, None):
+            said = reasons(text, wanted)
+            same += wanted is not None and not any(said)
+            if None in said and any(said) and not letters_of_terms(text, said):
+                apart.append((name, said, text))
+    assert apart == []
+    assert same <= 20
