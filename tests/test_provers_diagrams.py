@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy as copies
 import json
 from collections.abc import Callable
-from time import process_time
 from typing import Any
 
 import pytest
@@ -293,18 +292,11 @@ def chain(boxes: int) -> tuple[Term, Term]:
     return seq(*plain * (boxes // 3)), seq(*crossed * (boxes // 3))
 
 
-def seconds(boxes: int) -> float:
-    left, right = chain(boxes)
-    begun = process_time()
+def test_thirty_thousand_boxes_are_compared() -> None:
+    """A moment's work, and hours if it were quadratic; bench/diagrams.py has the times."""
+    left, right = chain(30_000)
     assert normal_form(left) == normal_form(right)
-    return process_time() - begun
-
-
-def test_a_hundred_times_the_boxes_take_about_a_hundred_times_as_long() -> None:
-    """Quadratic time would be a factor of 10,000; 400 leaves room for caches and other work on the machine."""
-    few = min(seconds(300) for _ in range(5))
-    many = min(seconds(30_000) for _ in range(2))
-    assert many < 400 * few
+    assert normal_form(left) != normal_form(left >> discard(X))
 
 
 def test_diagrams_may_nest_deeper_than_python_recurses() -> None:

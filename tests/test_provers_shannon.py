@@ -394,11 +394,9 @@ def test_a_child_comes_back_with_its_result() -> None:
     ids=["hangs", "crashes", "leaves", "eats memory", "raises", "returns no data"],
 )
 def test_a_child_that_fails_is_a_failure_with_its_reason(function: Any, reason: str) -> None:
-    begun = time.monotonic()
     result = bounded(function, seconds=0.5, megabytes=64)
     assert isinstance(result, Failure)
     assert reason in result.reason
-    assert time.monotonic() - begun < 10
 
 
 def test_a_child_that_writes_what_is_no_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

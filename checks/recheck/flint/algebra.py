@@ -37,7 +37,9 @@ class Ring(Table):
                 self.spend(2 + len(first) + len(second))
                 powers = dict(first)
                 for gen, e in second:
-                    powers[gen] = self.exponent(gen, powers.get(gen, 0), e)
+                    before, powers[gen] = powers.get(gen, 0), powers.get(gen, 0) + e
+                    if gen.vanishes and min(before, e) < 0 < max(before, e) and before + e <= 0:
+                        powers |= {gen: fmpq(1)} if gen.certain else {self.support(gen): fmpq(1)}
                 add_to(total, self.settle(powers), c * d)
         need(len(total) <= TERMS, LARGE + "too many terms")
         return total
@@ -45,11 +47,10 @@ class Ring(Table):
     def product(self, polys: Iterable[Poly]) -> Poly:
         return reduce(self.times, polys, constant(1))
 
-    def exponent(self, gen: Gen, first: Any, second: Any) -> Any:
-        """The sum of two exponents. 0 * infinity is 0, so that what may vanish absorbs a smaller inverse only."""
-        divided = gen.vanishes and min(first, second) < 0 < max(first, second)
-        need(first + second > 0 or not divided, "something is divided by itself where it may vanish")
-        return first + second
+    def support(self, gen: Gen) -> Gen:
+        """What is left where a generator is divided by itself or more: 0 * infinity is 0."""
+        need(gen.nonnegative, "something of unknown sign is divided by itself where it may vanish")
+        return gen if gen.certain else self.gen("supp", gen)
 
     def settle(self, powers: Mapping[Gen, Any]) -> Poly:
         """The polynomial of a product of powers of generators."""
@@ -59,7 +60,8 @@ class Ring(Table):
             if gen.tag in ("root", "abs") and (e >= step or not gen.vanishes):
                 whole = (e / step).floor() * step
                 grown, e = grown + ([self.power(dict(gen.parts[0]), fmpq(whole))] if whole else []), e - whole
-            if e != 0:
+            need(gen.tag != "supp" or e > 0, "a support has a negative power")
+            if e != 0 and not (gen.tag == "supp" and powers.get(gen.parts[0], 0) > 0):
                 plain[gen] = fmpq(1) if gen.certain and e > 0 else e
         return self.product([self.merged(plain), *grown]) if grown else self.merged(plain)
 
@@ -166,6 +168,7 @@ class Ring(Table):
             return add_to(dict(self.logit(*gen.parts)), single(self.gen("lse", gen.parts[0])), -1)
         if gen.tag == "exp":
             return dict(gen.parts[0])
+        need(gen.tag != "supp", "log of a support")
         return single(self.gen("log", gen.parts[0] if gen.tag == "root" else frozenset(single(gen).items())))
 
     def exp(self, poly: Poly) -> Poly:

@@ -43,6 +43,7 @@ class Gen:
     entry    box, input letters, output letters     delta    two letters        soft, logit    vector, letter
     lse      point                                  sym, size     name          sum            bound letters, monomial
     log, exp, abs, root    a polynomial; root stands for itself under an exponent that is no positive integer
+    supp     a generator: 1 where it is positive, 0 where it is 0
     """
 
     tag: str
@@ -87,6 +88,8 @@ class Table:
             calls = frozenset([parts[:2]] if parts[0][4] else [])
         elif tag == "sum":
             inner, bound, key = list(parts[1]), frozenset(parts[0]), (parts[0], mono_key(parts[1]))
+        elif tag == "supp":
+            inner, key = [(parts[0], 1)], parts[0].key
         elif tag in NESTED:
             inner, key = [pair for mono, _ in parts[0] for pair in mono], poly_key(dict(parts[0]))
             if tag == "abs":  # which sign is taken depends on the names of letters
@@ -94,11 +97,12 @@ class Table:
         letters = letters.union(*(g.letters for g, _ in inner)) - bound
         if tag == "sum":
             calls = frozenset(c for g, e in inner if e >= 1 for c in g.calls if letters.issuperset(c[1]))
-        positive = tag in ("entry", "delta", "soft", "size", "exp", "abs")
+        positive = tag in ("entry", "delta", "soft", "size", "exp", "abs", "supp")
         positive |= tag == "sum" and all(g.nonnegative for g, _ in inner)
         positive |= tag == "root" and nonnegative(dict(parts[0]))
         vanishes = tag not in ("soft", "exp", "size") and (tag != "root" or bool(inner))
-        size, certain = 1 + sum(g.size for g, _ in inner), tag == "delta" or (tag == "entry" and parts[0][4])
+        size = 1 + sum(g.size for g, _ in inner)
+        certain = tag in ("delta", "supp") or (tag == "entry" and parts[0][4])
         self.spend(size)
         return Gen(tag, parts, (tag, key), letters, size, positive, vanishes, certain, calls)
 

@@ -11,6 +11,36 @@ Signs = frozenset[int]
 NONE: Signs = frozenset()
 
 
+def forced(node: Node) -> dict[Node, Node]:
+    """Of each law q the law p with D(p, q) infinite only where the expression is: elsewhere p vanishes where q does."""
+    tag, first = node[0], node[1]
+    if tag == "DivergenceOf" and first in ("KL", "chi2") and node[4] is None:
+        return {node[3]: node[2]}
+    if tag == "Mul":
+        moving = [part for part in first if part[0] != "Const" or part[1] <= 0]
+        return forced(moving[0]) if len(moving) == 1 else {}
+    if tag == "Add" and all(part[0] in ("Const", "DivergenceOf") for part in first):
+        return {q: p for part in first for q, p in forced(part).items()}
+    return forced(first) if tag == "Log" or (tag == "Pow" and node[2] > 0) else {}
+
+
+def assuming(node: Any, laws: dict[Node, Node], beside: frozenset[Node] | None = None) -> Any:
+    """An expression with the infinities that a finite right side leaves to it: D is some |x|, and 1/q stands for 1/p.
+
+    The latter beside these p only, if given, and not inside a log or a negative power: a quotient, taken apart, would
+    set one infinity against another at 0/0.
+    """
+    if not isinstance(node, tuple) or not node:
+        return node
+    if node[0] == "DivergenceOf" and laws.get(node[3]) == node[2] and forced(node):
+        return ("Abs", ("Symbol", node))
+    if node[0] == "Pow" and node[2] < 0 and node[1][0] == "Entry" and node[1][1] in laws:
+        above = ("Entry", laws[node[1][1]], *node[1][2:])
+        return ("Pow", above, node[2]) if beside is None or above in beside else node
+    inside = node[0] == "Log" or (node[0] == "Pow" and node[2] < 0)
+    return tuple(assuming(part, laws, frozenset() if inside else beside) for part in node)
+
+
 def infinities(node: Node, smooth: bool = False) -> Signs:
     """The signs of the infinities that an expression can take. Raises RefusalError where these are not seen, or both.
 
@@ -24,7 +54,7 @@ def infinities(node: Node, smooth: bool = False) -> Signs:
     elif tag == "Add":
         signs = NONE.union(*(infinities(part, smooth) for part in first))
     elif tag in ("Mul", "Pow", "Log"):
-        signs = _product(_factors(node, 1), smooth)
+        signs = _product(factors(node, 1), smooth)
     elif tag not in FINITE:
         need(tag in ("Exp", "Abs", "Derivative"), f"{tag} is refused")
         need(not infinities(first, smooth or tag == "Derivative"), f"an infinite value under {tag}")
@@ -32,17 +62,17 @@ def infinities(node: Node, smooth: bool = False) -> Signs:
     return signs
 
 
-def _factors(node: Node, exponent: Any) -> list[tuple[Node, Any]]:
+def factors(node: Node, exponent: Any) -> list[tuple[Node, Any]]:
     """The factors of a product, with exponents; products within and powers of products are multiplied out.
 
     A negative power is multiplied out only where all factors are nonnegative and none has a negative power: the product
     of 0 and infinity is 0, and so is that of their inverses.
     """
     if node[0] == "Mul":
-        return [pair for part in node[1] for pair in _factors(part, exponent)]
+        return [pair for part in node[1] for pair in factors(part, exponent)]
     if node[0] != "Pow":
         return [(node, exponent)]
-    inner = _factors(node[1], 1)
+    inner = factors(node[1], 1)
     if node[2] < 0 and not all(e > 0 and nonnegative(base) for base, e in inner):
         inner = [(node[1], 1)]
     return [(base, e * node[2] * exponent) for base, e in inner]
@@ -65,7 +95,7 @@ def _product(factors: list[tuple[Node, Any]], smooth: bool) -> Signs:
 def _power(base: Node, exponent: Any, present: set[Node], smooth: bool) -> Signs:
     """The infinities of one factor of a product that is 0 where one of those present vanishes."""
     if base[0] == "Log":
-        inside = _factors(base[1], 1)
+        inside = factors(base[1], 1)
         need(not any(infinities(part, smooth) for part, _ in inside), "an infinite value under Log")
         plain = all(_positive(part) and part[0] not in ("Size", "Add") for part, _ in inside)
         need(plain or not smooth, "a derivative of a log of what is no product of Softmax, Exp and constants")

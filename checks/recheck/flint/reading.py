@@ -102,7 +102,10 @@ direction Direction str head / expr Const num / expr Symbol str / expr Size str 
 expr Add expr* / expr Mul expr* / expr Pow expr num / expr Log expr / expr Exp expr / expr Abs expr /
 expr Sum letter expr / expr Entry term letter* letter* / expr Logit point|direction letter / expr Softmax point letter /
 expr LogPartition point / expr Derivative expr point direction / expr Rank expr direction direction /
-expr Entropy str* str* / expr Information str** str* / expr DivergenceOf str term term term?
+expr Entropy str* str* / expr Information str** str* / expr DivergenceOf str term term term? /
+link Link expr part* / part Part letter* expr fact / fact Compare num* num* expr expr row* /
+fact Merge letter* expr expr row* / fact Schwarz letter* expr expr row* / row Linear num num num / row Apart num /
+row Power num num / row Gap num num num num / row Ratio num num num num num
 """
 SHAPES = {words[1]: (words[0], *words[2:]) for line in _SHAPES.split(" /") for words in [line.split()]}
 """Of each class its sort, and the sorts of its fields, with ? for null, * for a list, + for one that isn't empty."""

@@ -12,6 +12,8 @@ from .algebra import Ring
 from .generators import NESTED, Bag, Gen, Letter, Mono, Poly, add_to, constant, poly_key, single
 from .reading import LARGE, Node, need
 
+U = ("size", "")
+"""The generator that stands for a positive variable: no object has this name."""
 COPIES = 12
 """Most factors that are sums are opened at once."""
 
@@ -36,6 +38,11 @@ class Sums(Ring):
         if tag == "sum":
             bound = {x: self.fresh(x.over) for x in parts[0]}
             return self.close(self.renamed(parts[1], {**names, **bound}), frozenset(bound.values()))
+        if tag == "supp":
+            inside = self.relettered(parts[0], names)
+            pairs = list(next(iter(inside))) if len(inside) == 1 else [(self.root(inside), 1)]
+            need(all(e > 0 or not g.vanishes for g, e in pairs), "the support of a quotient")
+            return self.product(single(self.support(g)) for g, _ in pairs if g.vanishes) if inside else {}
         if tag in NESTED:
             inside = self.plus(add_to({}, self.renamed(mono, names), c) for mono, c in parts[0])
             return inside if tag == "root" else {"log": self.log, "exp": self.exp, "abs": self.abs}[tag](inside)
@@ -105,30 +112,35 @@ class Sums(Ring):
 
     # ---------------------------------------------------------------- derivatives
 
-    def derivative(self, poly: Poly, point: Node, direction: Node) -> Poly:
-        """The derivative of a polynomial at a point along a direction."""
+    def derivative(self, poly: Poly, point: Node | None, direction: Node | None) -> Poly:
+        """The derivative of a polynomial at a point along a direction; without them by U > 0."""
         total: Poly = {}
         for mono, c in poly.items():
             for gen, e in mono:
                 inner = self.moved(gen, point, direction)
-                need(not inner or not gen.vanishes or (e > 0 and e.q == 1), "a derivative at what may vanish")
+                smooth = not gen.vanishes or not point or (e > 0 and e.q == 1)
+                need(smooth or not inner, "a derivative at what may vanish")
                 lower = self.settle({gen: e - 1}) if inner and e != 1 else constant(1)
                 add_to(total, self.product([inner, {mono - {(gen, e)}: fmpq(1)}, lower]), c * e)
         return total
 
-    def moved(self, gen: Gen, point: Node, direction: Node) -> Poly:
+    def moved(self, gen: Gen, point: Node | None, direction: Node | None) -> Poly:
         """The derivative of a generator."""
         tag, parts = gen.tag, gen.parts
         if tag == "sum":
             names = {x: self.fresh(x.over) for x in parts[0]}
             inner = self.derivative(self.renamed(parts[1], names), point, direction)
             return self.close(inner, frozenset(names.values()))
+        if tag == "supp":
+            need(not self.moved(parts[0], point, direction), "the derivative of a support")
         if tag in NESTED:
             inner = self.derivative(dict(parts[0]), point, direction)
+            if tag == "log" and not point:
+                return self.times(inner, self.power(dict(parts[0]), fmpq(-1))) if inner else {}
             need(not inner or tag in ("exp", "root"), f"the derivative of {tag}")
             return self.times(single(gen), inner) if tag == "exp" else inner
-        if tag not in ("soft", "lse", "logit") or parts[0] != point:
-            return {}
+        if not point or not direction or tag not in ("soft", "lse", "logit") or parts[0] != point:
+            return constant(1) if not point and (tag, *parts) == U else {}
         if tag == "logit":
             return self.logit(direction, parts[1])
         v = self.fresh(point[2][2])

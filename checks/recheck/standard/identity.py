@@ -74,7 +74,8 @@ def _finite(node: Node, where: str) -> None:
         raise Refusal(f"{shown(expression(node))} may be infinite inside {where}")
 
 
-def _powers(*nodes: Node) -> list[tuple[Node, Fraction]]:
+def powers(*nodes: Node) -> list[tuple[Node, Fraction]]:
+    """The factors of a product as bases and exponents."""
     return [(node[1], node[2]) if node[0] == "Pow" else (node, Fraction(1)) for node in nodes]
 
 
@@ -88,10 +89,10 @@ def _factor(node: Node, others: tuple[Node, ...]) -> set[int]:
     """The infinities of one factor of a product; where a cofactor vanishes the whole product is 0."""
     if node[0] not in ("Pow", "Log"):
         return infinities(node)
-    covered = [base for base, exponent in _powers(*others) if exponent > 0]
+    covered = [base for base, exponent in powers(*others) if exponent > 0]
     found = set()
     inside = node if node[0] == "Pow" else node[1]
-    for base, exponent in _powers(*(inside[1] if inside[0] == "Mul" else (inside,))):
+    for base, exponent in powers(*(inside[1] if inside[0] == "Mul" else (inside,))):
         _finite(base, "a power or logarithm")
         if not _positive(base) and base not in covered and (exponent < 0 or node[0] == "Log"):
             found.add(1 if exponent < 0 else -1)

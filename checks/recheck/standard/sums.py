@@ -13,7 +13,7 @@ from typing import Any
 from .algebra import ONE, UNIT, Atom, Letters, Poly, total_of
 from .expansion import HALF, Expansion, Scope
 from .functions import nonnegative, number
-from .identity import infinities, sign_is_known
+from .identity import infinities, powers, sign_is_known
 from .programs import Node
 from .reading import combined, fields, need, within
 from .statement import Reader, Statement
@@ -48,16 +48,27 @@ def forcing(node: Node) -> set[tuple[Node, Node]]:
     return forcing(first) if kind == "Log" or (kind == "Pow" and node[2] > 0) else set()
 
 
-def licensed(node: Any, pairs: set[tuple[Node, Node]]) -> Any:
-    """What is infinite at least where the node is, if each p << q: no KL or chi2 of p and q; 1/p instead of 1/q."""
+def licensed(node: Any, pairs: set[tuple[Node, Node]], only: set[Node] | None = None) -> Any:
+    """What is infinite at least where the node is, if each p << q: no KL or chi2 of p and q; 1/p instead of 1/q.
+
+    The latter for the entries `only` of p, where they are given; for none inside a log or a negative power, because a
+    polynomial takes these apart, and at p = q = 0 two infinities would cancel.
+    """
     if not isinstance(node, tuple) or not node:
         return node
+    inside: set[Node] | None = set() if node[0] == "Log" or (node[0] == "Pow" and node[2] < 0) else only
     if node[0] == "DivergenceOf" and node[1] in ("KL", "chi2") and node[2:4] in pairs and node[4] is None:
-        return ("Abs", ("Symbol", "finite"))
+        return ("Abs", ("Symbol", node))
     if node[0] == "Pow" and node[2] < 0 and node[1][0] == "Entry":
-        for p in (p for p, q in pairs if q == node[1][1]):
-            return ("Pow", ("Entry", p, *node[1][2:]), node[2])
-    return tuple(licensed(part, pairs) for part in node)
+        above = [("Entry", p, *node[1][2:]) for p, q in pairs if q == node[1][1]]
+        for entry in (entry for entry in above if only is None or entry in only):
+            return ("Pow", entry, node[2])
+    return tuple(licensed(part, pairs, inside) for part in node)
+
+
+def factors_of(node: Node) -> set[Node]:
+    """What an argument has as a factor with a positive exponent."""
+    return {base for base, exponent in powers(*(node[1] if node[0] == "Mul" else (node,))) if exponent > 0}
 
 
 class Sums(Expansion):
@@ -67,15 +78,15 @@ class Sums(Expansion):
         super().__init__(about)
         self.pairs = pairs
 
-    def whole(self, node: Node, scope: Scope, finite: bool = False) -> Poly:
+    def whole(self, node: Node, scope: Scope, finite: bool = False, only: set[Node] | None = None) -> Poly:
         """The polynomial of an expression, refused where infinities may meet, or where there may be one."""
-        infinite = infinities(licensed(node, self.pairs))
+        infinite = infinities(licensed(node, self.pairs, only))
         need(not (infinite and finite), "what the facts share, a multiplier or an argument may be infinite")
         return self.expand(node, scope)
 
-    def weight_of(self, node: Node, scope: Scope, shape: bool = False) -> Poly:
+    def weight_of(self, node: Node, scope: Scope, shape: bool = False, only: set[Node] | None = None) -> Poly:
         """A finite quantity, seen to be nonnegative term by term or, if that is enough, by its shape."""
-        poly = self.whole(node, scope, True)
+        poly = self.whole(node, scope, True, only)
         good = nonnegative(self.frozen(poly), True) or (shape and sign_is_known(node))
         need(good, "a multiplier or an argument is not seen to be nonnegative")
         return poly
@@ -100,7 +111,8 @@ class Sums(Expansion):
         kind, *extra, first, second, rows = fact
         bound, scope = self.opened(() if kind == "Compare" else extra[0], scope)
         finite = all(row[0] in ("Apart", "Linear") for row in rows)
-        a, b = (self.weight_of(side, scope, finite) for side in (first, second))
+        only = None if finite else factors_of(first) & factors_of(second)
+        a, b = (self.weight_of(side, scope, finite, only) for side in (first, second))
         need(all(min(row[2:]) >= 0 for row in rows if row[0] in ("Ratio", "Gap")), "a negative weight in a row")
         if kind == "Compare":
             u, one = self.atom(*_U), number(1)
