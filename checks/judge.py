@@ -17,7 +17,7 @@ from lmlaws.theory.statements import Statement
 
 from .engine import Budget, Engine
 from .evidence import RESTS_ON
-from .recheck import Accepted, check
+from .recheck import answers
 from .verdicts import Conditional, Holds, Measured, Proved, Refuted, Undecided, Verdict
 
 AXIOMS = RESTS_ON["diagram"]
@@ -104,11 +104,12 @@ def judge_statement(
 
 
 def rechecked(verdict: Proved, statement: Statement) -> Verdict:
-    """The proof, if the independent checker accepts it for this statement; else undecided, with its reason."""
-    outcome = check(json.dumps(verdict.certificate), statement.canonical)
-    if isinstance(outcome, Accepted):
+    """The proof, if both independent checkers accept it for this statement; else undecided, with their reasons."""
+    said = answers(json.dumps(verdict.certificate), statement.canonical)
+    reasons = dict.fromkeys(answer.reason for answer in said if answer.reason is not None)
+    if not reasons:
         return verdict
-    reason = f"the checker does not accept this engine's proof: {outcome.reason}"
+    reason = f"the checker does not accept this engine's proof: {'; '.join(reasons)}"
     return Undecided(verdict.engine, reason, seconds=verdict.seconds)
 
 

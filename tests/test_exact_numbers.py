@@ -113,6 +113,19 @@ def test_a_rational_beside_logs_of_sums_is_never_their_negative() -> None:
         assert number < near
 
 
+def test_a_rational_in_disguise_hashes_and_rounds_as_one() -> None:
+    one = sqrt(3 + 2 * sqrt(2)) - sqrt(2)
+    assert one.rational() == 1
+    assert hash(one) == hash(1)
+    assert float(one) == 1.0
+    assert float(one - 1) == 0.0
+    assert (one / 8).decimal(5) == "0.125"
+    assert float(one + Fraction(1, 2**53)) == 1.0  # a tie, to even
+    assert hash((sqrt(5) + 2) ** third(1) - (sqrt(5) - 2) ** third(1)) == hash(1)
+    assert (one + exp(-100)).rational() is None
+    assert sqrt(3 + sqrt(2)).rational() is None
+
+
 def test_what_no_theorem_decides_is_undecided() -> None:
     hidden = sqrt((1 + log(2)) ** 2) - log(2)  # it is 1, but neither the form nor a bound shows it
     with pytest.raises(Undecided, match="whether it is zero stays open"):

@@ -16,7 +16,18 @@ from typing import Any, TypeVar
 from flint import arb, ctx, fmpq
 
 from lmlaws.checks.exact.coprime import over_coprime_base
-from lmlaws.checks.exact.forms import NO_ROOT, UNIT, Atom, Power, Terms, cleared, normalise, rational_value
+from lmlaws.checks.exact.forms import (
+    NO_ROOT,
+    UNIT,
+    Atom,
+    Power,
+    Terms,
+    add_into,
+    cleared,
+    constant,
+    normalise,
+    rational_value,
+)
 
 Ball = Any  # flint.arb
 T = TypeVar("T")
@@ -222,7 +233,32 @@ def _height(terms: Terms) -> int | None:
     return highest + len(terms).bit_length()
 
 
-# rounding
+# rationals and rounding
+
+
+def rational_of(normal: Terms) -> Fraction | None:
+    """The value of a normal form when it is a rational that the form shows, or that nested roots and logs add up to.
+
+    The latter is found for denominators up to 2^128; a guess counts when the difference is decided to be zero.
+    """
+    value = rational_value(normal)
+    if value is not None:
+        return Fraction(int(value.p), int(value.q))
+    if not any(isinstance(n, Atom) for factors, _, _ in normal for n, _ in factors):
+        return None
+    enclosed = ball(normal, 512)
+    if not enclosed.is_finite():
+        return None
+    middle = _dyadic(*(int(x) for x in enclosed.mid().man_exp()))
+    guess: Fraction = middle.limit_denominator(1 << 128)
+    if abs(middle - guess) * (1 << 400) > max(Fraction(1), abs(middle)):
+        return None
+    difference = dict(normal)
+    add_into(difference, constant(-fmpq(guess.numerator, guess.denominator)).items())
+    try:
+        return guess if is_zero(difference) else None
+    except Undecided:
+        return None
 
 
 def rounded(terms: Terms, rounding: Callable[[Fraction], T], first: Ball) -> T:
@@ -245,9 +281,9 @@ def rounded(terms: Terms, rounding: Callable[[Fraction], T], first: Ball) -> T:
                 return low
         if precision == 2 * FIRST_PRECISION:  # only now is the normal form worth its price
             terms = normalise(terms)
-            rational = rational_value(terms)
+            rational = rational_of(terms)
             if rational is not None:
-                return rounding(Fraction(int(rational.p), int(rational.q)))
+                return rounding(rational)
         precision *= 2
     raise Undecided(f"balls of {PRECISION_LIMIT} bits do not determine the rounded value of {len(terms)} terms")
 

@@ -201,9 +201,8 @@ class Exact:
         return not self._infinite
 
     def rational(self) -> Fraction | None:
-        """The value as a Fraction when the normal form is rational, else None (infinity included)."""
-        value = None if self._infinite else forms.rational_value(self._normal_form())
-        return None if value is None else Fraction(int(value.p), int(value.q))
+        """The value as a Fraction when it is one and that is seen (see `order.rational_of`); None for infinity too."""
+        return None if self._infinite else order.rational_of(self._normal_form())
 
     def ball(self, precision: int) -> Ball:
         """An `arb` that encloses the value, computed with this many bits."""

@@ -1,7 +1,7 @@
 """Small independent checkers of certificates, which share no code. Nothing here imports a prover.
 
-`check` is the first checker, `standard`, on the standard library alone; engines' proofs pass through it. `answers` asks
-the second one, `flint`, on python-flint, as well.
+`check` is the first checker, `standard`, on the standard library alone. `answers` asks the second one, `flint`, on
+python-flint, as well; engines' proofs pass through both.
 """
 
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ def missing_hypotheses(statement: Statement | str, *, seconds: float = MEND_SECO
     """The single extra hypotheses, found within so many seconds, under which a statement that fails is proved.
 
     Each has the hypothesis in words, the statement under it, and the engine that proved that with a certificate which
-    the independent checker accepted. Raises LanguageError for a text that is no statement.
+    both independent checkers accepted. Raises LanguageError for a text that is no statement.
     """
     from .checks.provers.mend import missing_hypotheses as find
 

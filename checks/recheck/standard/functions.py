@@ -19,7 +19,7 @@ def primes(value: Fraction) -> dict[int, int]:
     """A positive rational as powers of small primes and of what is left, prime or not."""
     found: dict[int, int] = {}
     for rest, sign in ((value.numerator, 1), (value.denominator, -1)):
-        for divisor in range(2, 10_000):
+        for divisor in range(2, min(10_000, rest + 1)):
             while rest % divisor == 0:
                 found[divisor], rest = found.get(divisor, 0) + sign, rest // divisor
         if rest > 1:
@@ -95,8 +95,11 @@ class Functions(Ring):
         good = nonnegative(rest) and not any(zero and k <= 0 for _, (k, zero) in common)
         need(good, "the logarithm of 0, of q q^-1, or of what is not seen to be nonnegative")
         parts = [(self.atom("log", ((UNIT, Fraction(n)),)), Fraction(count)) for n, count in primes(scale).items()]
-        parts += [(self._log_atom(*atom), exponent) for atom, (exponent, _) in common]
-        return combined([*parts, (self.atom("log", rest) if rest else {}, 1)])
+        split = [(self._log_atom(*atom), exponent) for atom, (exponent, _) in common]
+        split.append((self.atom("log", rest) if rest else {}, ONE))
+        above, below = (set[object]().union(*[part for part, k in split if (k > 0) == up]) for up in (True, False))
+        need(above.isdisjoint(below), "the logarithm of E E^-1 for a sum E, which is 0 where E is")
+        return combined([*parts, *split])
 
     def _log_atom(self, kind: str, data: Frozen, letters: tuple[Letter, ...]) -> Poly:
         if kind == "softmax":
