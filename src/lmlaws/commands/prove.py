@@ -107,7 +107,7 @@ def _mends(text: str, statement: Statement, verdict: Refuted) -> list[dict[str, 
 def _human(text: str, statement: Statement, judgement: Judgement, verdict: Verdict, elapsed: float) -> list[str]:
     lines = [f"{verdict.name}  (engine: {verdict.engine}; {elapsed:.2f} s)", *paragraph(str(statement))]
     if isinstance(verdict, Proved):
-        lines += paragraph(f"rests on {', '.join(verdict.rests_on)}; both independent checkers accepted the certificate")
+        lines += paragraph(f"rests on {', '.join(verdict.rests_on)}; both checkers accepted the certificate")
         return [*lines, "", *proof_lines(statement, verdict.certificate)]
     if isinstance(verdict, Refuted):
         lines += ["", *counterexample_lines(verdict.counterexample), *normal_form_lines(statement)]
