@@ -12,8 +12,11 @@ from bench.harness import peer
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "docs" / "benchmarks.md"
-ROWS = ("compose", "entropy", "information", "model_row", "diagrams", "shannon", "startup", "agreement")
-PACKAGES = ("lmlaws", "python-flint", "dit", "efprob", "discopy", "psitip", "numpy", "scipy")
+ROWS = (
+    "compose", "entropy", "information", "model_row", "diagrams", "shannon", "startup", "onepass", "metric", "pairs",
+    "agreement",
+)  # fmt: skip
+PACKAGES = ("lmlaws", "python-flint", "dit", "efprob", "discopy", "psitip", "numpy", "scipy", "torch")
 HEADER = """# Benchmarks of exact work
 
 Written by `make bench`: do not edit. {machine}.
