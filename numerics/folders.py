@@ -11,6 +11,12 @@ import safetensors
 from tokenizers import Tokenizer
 
 INDEX = "model.safetensors.index.json"
+# Types of weights by their names in safetensors, narrowest first.
+FLOATS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
+# Tables that old checkpoints hold beside their weights and transformers makes anew.
+TABLES = (".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias", ".position_ids")
+# Settings that choose an implementation of transformers' own by a plain name, and with a slash one from the network.
+KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack")
 
 # Settings of transformers' causal language models that change logits after the head, with the values that do not.
@@ -55,8 +61,19 @@ def weight_files(folder: Path) -> list[Path]:
     """The safetensors files with the weights: model.safetensors, or the shards of its index.
 
     Raises:
-        ModelError: there are none, only pickled ones, shards are missing, or a file is damaged.
+        ModelError: there are none, only pickled ones, shards are missing, a file is damaged, holds other tensors than
+            the index says, or holds weights in a type that is not a plain floating-point one.
     """
+    return list(_headers(folder))
+
+
+def stored_types(folder: Path) -> set[str]:
+    """The types of a folder's weights, as torch names them: "float32", "bfloat16" and so on."""
+    return {FLOATS[kind] for header in _headers(folder).values() for kind in header.values() if kind in FLOATS}
+
+
+def _headers(folder: Path) -> dict[Path, dict[str, str]]:
+    """For each file with weights the types of its tensors by name, all checked."""
     single, index = folder / "model.safetensors", folder / INDEX
     if single.exists():
         files = [single]
@@ -70,13 +87,41 @@ def weight_files(folder: Path) -> list[Path]:
                 "refused; save the model again as safetensors"
             )
         raise ModelError(f"{folder}: no weights: neither model.safetensors nor {INDEX} is there")
-    for path in files:
-        try:
-            with safetensors.safe_open(str(path), "np") as file:
-                file.keys()
-        except (safetensors.SafetensorError, OSError) as error:
-            raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
-    return files
+    headers = {path: _header(path) for path in files}
+    if not single.exists():
+        _refuse_other_shards(index, headers)
+    return headers
+
+
+def _header(path: Path) -> dict[str, str]:
+    """The types of the tensors of a file, by name."""
+    try:
+        with safetensors.safe_open(str(path), "np") as file:
+            types = {name: str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a whole safetensors file: {error}") from error
+    for name, kind in types.items():
+        # transformers would convert them as if they were numbers of the model's type.
+        if kind not in FLOATS and not name.endswith(TABLES):
+            raise ModelError(
+                f"{path}: {name} is stored as {kind}: quantised weights are not supported; "
+                f"give plain ones ({', '.join(FLOATS)})"
+            )
+    return types
+
+
+def _refuse_other_shards(index: Path, headers: dict[Path, dict[str, str]]) -> None:
+    """Refuse shards whose tensors are not those that the index says: two could hold the same one."""
+    said = {str(name): str(shard) for name, shard in read_json(index)["weight_map"].items()}
+    for path, types in headers.items():
+        for name in types:
+            if said.get(name) != path.name:
+                where = f"says {said[name]}" if name in said else "does not have it"
+                raise ModelError(f"{path}: holds {name}, but {index.name} {where}: index and shards differ")
+    held = {name for types in headers.values() for name in types}
+    missing = sorted(set(said) - held)
+    if missing:
+        raise ModelError(f"{index}: {missing[0]} should be in {said[missing[0]]}, which does not hold it")
 
 
 def _shards(folder: Path, index: Path) -> list[Path]:
@@ -97,7 +142,7 @@ def _remote_code(value: object, where: str) -> str | None:
     """Where a configuration names code of its own, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key in ("auto_map", "custom_pipelines"):
+            if key in ("auto_map", "custom_pipelines") or (key in KERNELS and "/" in str(inner)):
                 return f"{where}{key}"
             found = _remote_code(inner, f"{where}{key}.")
             if found:

@@ -7,6 +7,7 @@ processors and other versions of torch round differently).
 """
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -23,11 +24,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from lmlaws.numerics.environment import transformers
-from lmlaws.numerics.sources import MarkovSource
+from lmlaws.numerics.sources import Source
 from lmlaws.numerics.text import windows
 
 # progress(done, total, text): steps done, steps in all, what is being done.
 Progress = Callable[[int, int, str], None]
+# observe(step, model): called with the model as it is after that many steps.
+Observer = Callable[[int, Any], None]
 
 CHECKPOINT = "training.safetensors"
 
@@ -49,7 +52,7 @@ class Recipe:
     steps: int
     batch: int
     learning_rate: float
-    source: MarkovSource | None = None
+    source: Source | None = None
     corpus_bytes: int | None = None
     warmup: int = 50
     weight_decay: float = 0.1
@@ -147,16 +150,30 @@ def _save(path: Path, model: Any, optimizer: torch.optim.AdamW, step: int, key: 
     write_atomically(path, safetensors.torch.save(tensors, metadata))
 
 
+def _state(metadata: dict[str, str] | None, key: str) -> int:
+    """The step of a checkpoint from its metadata; ValueError, KeyError or TypeError if it is of no use."""
+    state = json.loads((metadata or {})["state"])
+    if state["key"] != key:
+        raise ValueError("it belongs to another training")
+    return int(state["step"])
+
+
+def saved_step(folder: Path, key: str) -> int:
+    """The step of the checkpoint in a folder; 0 if there is none that `train` with this key would go on from."""
+    try:
+        with safetensors.safe_open(str(folder / CHECKPOINT), "pt") as file:
+            return _state(file.metadata(), key)
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def _restore(path: Path, model: Any, optimizer: torch.optim.AdamW, key: str) -> int:
     """Load a checkpoint into model and optimizer and return its step; 0 if there is none that is of use."""
     if not path.is_file():
         return 0
     try:
         with safetensors.safe_open(str(path), "pt") as file:
-            state = json.loads((file.metadata() or {})["state"])
-            step = int(state["step"])
-            if state["key"] != key:
-                raise ValueError("it belongs to another training")
+            step = _state(file.metadata(), key)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         for name, parameter in model.named_parameters():
             for kind in ("weight", "mean", "square"):
@@ -182,7 +199,15 @@ def _batch(recipe: Recipe, ids: torch.Tensor, step: int) -> torch.Tensor:
     return torch.stack([ids[start : start + recipe.context] for start in starts])
 
 
-def train(recipe: Recipe, ids: Sequence[int], folder: Path, key: str, progress: Progress | None = None) -> Any:
+def train(
+    recipe: Recipe,
+    ids: Sequence[int],
+    folder: Path,
+    key: str,
+    progress: Progress | None = None,
+    observe: Observer | None = None,
+    until: int | None = None,
+) -> Any:
     """Train a model on token ids, going on from the checkpoint in `folder` if there is one; return the model.
 
     Args:
@@ -191,6 +216,9 @@ def train(recipe: Recipe, ids: Sequence[int], folder: Path, key: str, progress: 
         folder: existing folder for the checkpoint (`CHECKPOINT`), saved every recipe.every steps and at the end.
         key: identifies recipe and ids; a checkpoint with another key is dropped with a warning.
         progress: called after each step with (steps done, steps in all, text).
+        observe: called with (steps done, model) before the first step of this run and after each step, before the
+            checkpoint of that step is written; it must leave the model as it is.
+        until: stop after this many steps of the recipe's; None means all of them.
 
     Raises:
         ValueError: too few ids, or one outside the vocabulary.
@@ -205,7 +233,10 @@ def train(recipe: Recipe, ids: Sequence[int], folder: Path, key: str, progress: 
         model = new_model(recipe).train()
         optimizer = _optimizer(model, recipe)
         start = _restore(folder / CHECKPOINT, model, optimizer, key)
-        for step in range(start, recipe.steps):
+        if observe is not None:
+            observe(start, model)
+        last = recipe.steps if until is None else until
+        for step in range(start, last):
             for group in optimizer.param_groups:
                 group["lr"] = _learning_rate(recipe, step)
             loss = _loss(model, _batch(recipe, data, step))
@@ -214,7 +245,9 @@ def train(recipe: Recipe, ids: Sequence[int], folder: Path, key: str, progress: 
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             done = step + 1
-            if done % recipe.every == 0 or done == recipe.steps:
+            if observe is not None:
+                observe(done, model)
+            if done % recipe.every == 0 or done == last:
                 _save(folder / CHECKPOINT, model, optimizer, done, key)
             if progress is not None:
                 progress(done, recipe.steps, f"training {recipe.name}: {loss.item():.3f} nats a token")
@@ -224,11 +257,13 @@ def train(recipe: Recipe, ids: Sequence[int], folder: Path, key: str, progress: 
 def mean_nll(model: Any, ids: Sequence[int], context: int) -> float:
     """Mean negative log-likelihood in nats a token, over all positions t >= 1 of the windows of ids."""
     total, count = 0.0, 0
+    pieces = [torch.as_tensor(piece, dtype=torch.int64) for piece in windows(ids, context)]
     with torch.no_grad():
-        for piece in windows(ids, context):
-            batch = torch.as_tensor(piece, dtype=torch.int64)[None]
-            total += float(_loss(model, batch).double()) * (len(piece) - 1)
-            count += len(piece) - 1
+        for _, group in itertools.groupby(pieces, len):
+            for batch in torch.split(torch.stack(list(group)), 64):
+                terms = batch.shape[0] * (batch.shape[1] - 1)
+                total += float(_loss(model, batch).double()) * terms
+                count += terms
     if count == 0:
         raise ValueError("no position to average over: fewer than two tokens")
     return total / count

@@ -2,33 +2,46 @@
 
 The composite is verified against the model's own logits when it is loaded, so what is measured on the factors is
 true of the model. Weights come from safetensors only; no code of a model is run, nothing is fetched.
+
+What is computed: weights in 16, 32 or 64 bits are converted to the type that `load` is asked for, exactly where that is
+wider, and the backbone runs in it. With `keep` 16-bit weights stay as they are in memory and each is converted where it
+is used: the same function in half the memory. Heads are read in their own type; `head` computes in the type of h.
 """
 
+import inspect as python_inspect
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import safetensors
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn.functional import linear
 
-from lmlaws.numerics.environment import transformers
-from lmlaws.numerics.folders import ModelError, inspect, read_tokenizer, refuse_after_the_head
+from lmlaws.numerics.backbones import LayersError, Widened, find_blocks, stopped_after, widened_linear
+from lmlaws.numerics.checkpoints import (
+    context_of,
+    moved_to,
+    read_model,
+    refuse_rounded_buffers,
+    refuse_shape,
+    refuse_vocabulary,
+    types_of,
+)
+from lmlaws.numerics.folders import ModelError, inspect, read_tokenizer
 from lmlaws.numerics.loop import threads
 from lmlaws.numerics.positions import Positions, data_laws, sample_positions
 
+if TYPE_CHECKING:
+    from lmlaws.numerics.onepass import LinearHead
+
 __all__ = ["LanguageModel", "ModelError", "Positions", "data_laws", "load"]
 
-MICRO_BATCH = 8
-# How transformers reports a configuration or weights that it cannot use.
-LOADING_ERRORS = (
-    ValueError, TypeError, LookupError, AttributeError, ImportError, OSError, RuntimeError, ArithmeticError,
-    AssertionError, StrictDataclassError, safetensors.SafetensorError,
-)  # fmt: skip
+MICRO_BATCH = 8  # windows that run together; fewer where they are long
+MICRO_BATCH_TOKENS = 2**14
+LOGITS = 2**22  # most logits that `verify` holds at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +54,31 @@ class LanguageModel:
     vocabulary: int  # V, the number of logits
     dim: int  # d, the width of what the head is applied to
     context: int  # the longest window, in tokens
+    dtype: torch.dtype = torch.float32  # the type that the backbone computes in
+    stored: tuple[str, ...] = ()  # the types of the weights on disk
+    keep: bool = False  # whether 16-bit weights stay so in memory
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is; windows may be given on any device."""
+        return self.W.device
+
+    @property
+    def precision(self) -> str:
+        """What is computed, in words, for reports."""
+        kept = "kept, each converted where it is used" if self.keep else "converted"
+        name = str(self.dtype).removeprefix("torch.")
+        return f"weights {' and '.join(self.stored)} on disk, {kept}; backbone in {name} on {self.device}"
+
+    @cached_property
+    def linear_head(self) -> "LinearHead":
+        """The head as the one-pass scan takes it: W in the type it has in memory, b None where there is none."""
+        from lmlaws.numerics.onepass import LinearHead
+
+        return LinearHead(self.W, self.model.get_output_embeddings().bias)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        return Widened(self.dtype) if self.keep else nullcontext()
 
     @property
     def W(self) -> Tensor:
@@ -99,65 +137,130 @@ class LanguageModel:
                     f"{int(window[t - 1])}) is not finite: the weights overflow; nothing can be measured here"
                 )
 
+    @cached_property
+    def layers(self) -> int:
+        """The number of the backbone's blocks.
+
+        Raises:
+            ModelError: the backbone has no blocks, or no final norm, that are known by name.
+        """
+        try:
+            owner, blocks = find_blocks(self.model.base_model)
+        except LayersError as error:
+            raise ModelError(f"{self.folder}: {error}: its intermediate layers cannot be read") from error
+        return len(getattr(getattr(self.model.base_model, owner) if owner else self.model.base_model, blocks))
+
     def embed(self, ids: Tensor) -> Tensor:
         """k_emb: ids (B, T) to token embeddings (B, T, width). Positions are added in the backbone."""
-        result: Tensor = self.model.get_input_embeddings()(self.ids_tensor(ids))
+        with self._arithmetic():
+            result: Tensor = self.model.get_input_embeddings()(self.ids_tensor(ids).to(self.device))
         return result
 
-    def backbone(self, embeddings: Tensor) -> Tensor:
-        """k_bb: token embeddings (B, T, width) to the vectors (B, T, d) that the head is applied to."""
+    def backbone(self, embeddings: Tensor, layer: int | None = None) -> Tensor:
+        """k_bb: token embeddings (B, T, width) to the vectors (B, T, d) that the head is applied to.
+
+        With `layer` = k it is the backbone that stops after its first k blocks: the final norm of the residual stream
+        after block k (the logit lens: nostalgebraist 2020). All blocks, k = `layers`, give the usual vectors.
+
+        Raises:
+            ModelError: a window longer than the context, a k outside 0..layers, or blocks that are not known by name.
+        """
         self._refuse_length(embeddings.shape[1])
-        result: Tensor = self.model.base_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+        base = self.model.base_model
+        if layer is not None:
+            if not 0 <= layer <= self.layers:
+                raise ModelError(f"layer {layer}: {type(base).__name__} has blocks 1 to {self.layers} (0: before them)")
+            base = stopped_after(base, layer)
+        with self._arithmetic():
+            result: Tensor = base(inputs_embeds=embeddings, use_cache=False).last_hidden_state
         return result
 
     def head(self, h: Tensor) -> Tensor:
         """k_head: vectors (..., d) to logits (..., V), computed in the type of h; differentiable in h."""
-        bias = self.model.get_output_embeddings().bias
-        return linear(h, self.W.to(h.dtype), None if bias is None else bias.to(h.dtype))
+        return widened_linear(h, self.W, self.model.get_output_embeddings().bias, h.dtype)
 
-    def verify(self, ids: Sequence[int] | Tensor) -> float:
+    def verify(self, ids: Sequence[int] | Tensor, last: int | None = None) -> float:
         """Check that head(backbone(embed(ids))) is the model: its own logits on the window ids (T,).
 
         Returns the largest absolute difference of logits; 0.0 means equal bit for bit. Two correctly computed
-        products of the same h differ by at most 2 (d + 2) eps (|h| |W|^T + |b|), eps the unit of the type; more
-        is refused.
+        products of the same h differ by at most 2 (d + 2) eps (|h| |W|^T + |b|), eps the unit of the coarsest type
+        in them (some models give their logits in float32); more than that with 3 for 2 (which covers the rounding of
+        the bound) is refused. Logits are compared for a few positions at a time, at most `LOGITS` of them.
+
+        Args:
+            ids: the window.
+            last: compare the last so many positions only, which depend on all; None means every position.
 
         Raises:
             ModelError: the composite is not the model; names the position and the token.
         """
-        window = self.ids_tensor(ids)[None]
+        window = self.ids_tensor(ids)[None].to(self.device)
         self._refuse_length(window.shape[1])
+        largest = 0.0
         with torch.no_grad():
-            own = self.model(input_ids=window, use_cache=False).logits[0]
-            h = self.backbone(self.embed(window))[0]
-            composite = self.head(h)
-            gap = (own.double() - composite.double()).abs()
-            scale = h.double().abs() @ self.W.double().abs().T + self.b.double().abs()
-        broken = (~own.isfinite()).nonzero()
-        if len(broken):
-            t, token = (int(i) for i in broken[0])
-            self._refuse_overflow(window[0], "the window")
-            raise ModelError(f"{self.folder}: the logit at position {t}, token {token} is {float(own[t, token])}")
-        bound = 2 * (self.dim + 2) * torch.finfo(h.dtype).eps * scale
-        wrong = (~(gap <= bound)).nonzero()  # written so that NaN is wrong
-        if len(wrong):
-            t, token = (int(i) for i in wrong[0])
-            raise ModelError(
-                f"{self.folder}: embedding, backbone and head do not compose to the model: at position {t}, token "
-                f"{token} the composite's logit is {float(composite[t, token])}, the model's {float(own[t, token])}"
-            )
-        return float(gap.max())
+            h = self.backbone(self.embed(window))
+            few = max(1, LOGITS // self.vocabulary)
+            for rows in torch.split(torch.arange(window.shape[1])[-(last or window.shape[1]) :], few):
+                own, composite = self._own_logits(window, rows), self.head(h[:, rows])[0]
+                broken = (~own.isfinite()).nonzero()
+                if len(broken):
+                    t, token = (int(i) for i in broken[0])
+                    self._refuse_overflow(window[0], "the window")
+                    raise ModelError(
+                        f"{self.folder}: the logit at position {int(rows[t])}, token {token} is {float(own[t, token])}"
+                    )
+                self._refuse_gap(own, composite, h[0, rows], rows)
+                largest = max(largest, float((own - composite).abs().max()))
+        return largest
 
-    def hidden(self, windows: Tensor, n_threads: int = 1) -> Tensor:
+    def _own_logits(self, window: Tensor, rows: Tensor) -> Tensor:
+        """The model's own logits (n, V) of a window (1, T) at some of its positions."""
+        few = "logits_to_keep" in python_inspect.signature(self.model.forward).parameters
+        with self._arithmetic():
+            kept = {"logits_to_keep": rows.to(self.device)} if few else {}
+            logits: Tensor = self.model(input_ids=window, use_cache=False, **kept).logits[0]
+        return logits if few else logits[rows]
+
+    def _refuse_gap(self, own: Tensor, composite: Tensor, h: Tensor, rows: Tensor) -> None:
+        """Refuse logits of the composite (n, V) that the bound of `verify` tells from the model's own."""
+        wide = torch.promote_types(h.dtype, torch.float32)
+        eps = max(torch.finfo(kind).eps for kind in (h.dtype, own.dtype, self.dtype))
+        unit, bias = 3 * (self.dim + 2) * eps, self.model.get_output_embeddings().bias
+        start = 0
+        for tile in torch.split(self.W, max(1, LOGITS // self.dim)):
+            tokens = slice(start, start + len(tile))
+            scale = h.to(wide).abs() @ tile.to(wide).abs().T
+            scale = scale if bias is None else scale + bias[tokens].to(wide).abs()
+            gap = (own[:, tokens].to(wide) - composite[:, tokens].to(wide)).abs()
+            wrong = (~(gap <= unit * scale)).nonzero()  # written so that NaN is wrong
+            if len(wrong):
+                t, token = int(wrong[0, 0]), start + int(wrong[0, 1])
+                raise ModelError(
+                    f"{self.folder}: embedding, backbone and head do not compose to the model: at position "
+                    f"{int(rows[t])}, token {token} the composite's logit is {float(composite[t, token])}, "
+                    f"the model's {float(own[t, token])}"
+                )
+            start += len(tile)
+
+    def hidden(self, windows: Tensor, n_threads: int = 1, layer: int | None = None) -> Tensor:
         """Vectors (n, L, d) of windows (n, L), run in micro-batches of one fixed shape.
 
-        Rows do not depend on which windows run together: the last micro-batch is filled up with zeros, and one
-        thread does the sums, so that they are split the same way always.
+        Rows do not depend on which windows run together: the size of a micro-batch follows from L, the last one is
+        filled up with zeros, and one thread does the sums, so that they are split the same way always. (A mixture of
+        experts feeds each expert the tokens of a batch that it gets: its rows can differ in their last bits.)
+
+        Args:
+            windows: token ids.
+            n_threads: of torch; another number may round differently.
+            layer: None, or the number of blocks after which the backbone stops (see `backbone`).
         """
-        missing = -len(windows) % MICRO_BATCH
+        size = max(1, min(MICRO_BATCH, MICRO_BATCH_TOKENS // max(1, windows.shape[1])))
+        if len(windows) == 0:
+            return torch.zeros(*windows.shape, self.dim, dtype=self.dtype, device=self.device)
+        missing = -len(windows) % size
         padded = torch.cat([windows, windows.new_zeros(missing, windows.shape[1])])
         with threads(n_threads), torch.no_grad():
-            rows = [self.backbone(self.embed(batch)) for batch in torch.split(padded, MICRO_BATCH)]
+            rows = [self.backbone(self.embed(batch), layer) for batch in torch.split(padded, size)]
         return torch.cat(rows)[: len(windows)]
 
     def positions(
@@ -168,6 +271,7 @@ class LanguageModel:
         *,
         length: int | None = None,
         per_window: int = 16,
+        layer: int | None = None,
     ) -> Positions:
         """Sample `count` positions of a text and compute their hidden vectors (in float64).
 
@@ -177,6 +281,7 @@ class LanguageModel:
             seed: of the sample. About `per_window` positions are taken from a window, more only if needed.
             length: of windows, at most the context length, which is the default.
             per_window: positions to take from one window before another window is run.
+            layer: None, or the number of blocks after which the backbone stops (see `backbone`).
 
         Returns:
             Positions; none of them when the text has fewer than two tokens.
@@ -202,69 +307,13 @@ class LanguageModel:
         if not chosen:
             return Positions(torch.zeros(0, self.dim).double(), text[:0], window, offset, text, length)
         at = torch.tensor([row[w] for w, _ in chosen])
-        hidden = self.hidden(batch)[at, offset - 1].double()
+        hidden = self.hidden(batch, layer=layer)[at, offset - 1].double()
         bad = (~hidden.isfinite().all(dim=1)).nonzero()
         if len(bad):
             number, t = int(window[bad[0]]), int(offset[bad[0]])
             self._refuse_overflow(text[number * length : (number + 1) * length], f"window {number}")
             raise ModelError(f"{self.folder}: the hidden vector at window {number}, position {t} is not finite")
         return Positions(hidden, text[window * length + offset], window, offset, text, length)
-
-
-def _refuse_tensors(folder: Path, model: Any) -> None:
-    """Refuse NaN and infinite weights, naming the first."""
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            index = tuple((~tensor.isfinite()).nonzero()[0].tolist())
-            where = f"{name}[{', '.join(map(str, index))}]"
-            raise ModelError(f"{folder}: weights are not finite: {where} is {float(tensor[index])}")
-
-
-def _read_model(folder: Path, dtype: torch.dtype) -> Any:
-    """The transformers model of a folder, its tensors all accounted for."""
-    try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        refuse_after_the_head(folder / "config.json", config.get_text_config().to_dict())
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=config,
-            dtype=dtype,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except ModelError:
-        raise
-    except LOADING_ERRORS as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"{folder}: transformers cannot load it as a causal language model: {lines[0]}") from error
-    for what in ("missing", "unexpected", "mismatched"):
-        names = sorted(str(name) for name in report.get(f"{what}_keys") or ())
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise ModelError(f"{folder}: {what} tensors: {', '.join(names[:3])}{more}: weights and config.json differ")
-    _refuse_tensors(folder, model)
-    return model.eval().requires_grad_(False)
-
-
-def _refuse_shape(folder: Path, model: Any) -> None:
-    """Refuse models that are not embedding, backbone and one linear head."""
-    head = model.get_output_embeddings()
-    if type(head) is not torch.nn.Linear:
-        raise ModelError(f"{folder}: the head of {type(model).__name__} is {type(head).__name__}, not a linear layer")
-    if model.base_model is model or model.get_input_embeddings() is None:
-        raise ModelError(f"{folder}: {type(model).__name__} has no backbone that is separate from its head")
-
-
-def _refuse_vocabulary(folder: Path, tokenizer: Tokenizer, vocabulary: int) -> None:
-    tokens = tokenizer.get_vocab(with_added_tokens=True)
-    token, number = max(tokens.items(), key=lambda item: (item[1], item[0]), default=("", -1))
-    if number >= vocabulary:
-        raise ModelError(
-            f"{folder}: tokenizer.json has token {token!r} with id {number}, but the model has {vocabulary} logits "
-            f"(ids 0..{vocabulary - 1}): the tokenizer belongs to another model"
-        )
 
 
 def _refuse_looking_ahead(model: LanguageModel, ids: Tensor) -> None:
@@ -278,7 +327,14 @@ def _refuse_looking_ahead(model: LanguageModel, ids: Tensor) -> None:
         raise ModelError(f"{model.folder}: {type(model.model).__name__} looks ahead: vectors change with later tokens")
 
 
-def load(folder: str | Path, dtype: torch.dtype = torch.float32, context: int | None = None) -> LanguageModel:
+def load(
+    folder: str | Path,
+    dtype: torch.dtype = torch.float32,
+    context: int | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    keep: bool = False,
+) -> LanguageModel:
     """Load a causal language model with a linear head from a local folder, verified to factor.
 
     Args:
@@ -286,6 +342,9 @@ def load(folder: str | Path, dtype: torch.dtype = torch.float32, context: int | 
         dtype: the type to compute in; weights are converted. float64 for claims. (Some architectures, Llama among
             them, normalise in float32 whatever the type: then the backbone is that function.)
         context: the longest window, where config.json does not name it or a shorter one is wanted.
+        device: where the model is put: "cpu", "cuda", "cuda:1".
+        keep: 16-bit weights stay as they are in memory and are converted to `dtype` where they are used; the vectors
+            are bit for bit those without it.
 
     Raises:
         ModelError: refused, with the name of the file, tensor or setting and the way out.
@@ -293,19 +352,24 @@ def load(folder: str | Path, dtype: torch.dtype = torch.float32, context: int | 
     folder = Path(folder)
     inspect(folder)
     tokenizer = read_tokenizer(folder)
-    inner = _read_model(folder, dtype)
-    _refuse_shape(folder, inner)
+    held, stored = types_of(folder, dtype, keep)
+    inner = read_model(folder, held)
+    refuse_shape(folder, inner)
+    if keep:
+        refuse_rounded_buffers(folder, inner)
+    length = context_of(folder, inner.config, context)
     head = inner.get_output_embeddings()
-    longest = getattr(inner.config.get_text_config(), "max_position_embeddings", None)
-    if longest is None and context is None:
-        raise ModelError(f"{folder}: config.json names no context length (max_position_embeddings): give context=...")
-    length = min(n for n in (longest, context) if n is not None)
-    if length < 2:
-        raise ModelError(f"{folder}: a context of {length} tokens leaves none to predict: at least 2 are needed")
-    _refuse_vocabulary(folder, tokenizer, head.out_features)
-    model = LanguageModel(folder, inner, tokenizer, head.out_features, head.in_features, length)
+    refuse_vocabulary(folder, tokenizer, head.out_features)
+    inner = moved_to(folder, inner, device)
+    sizes = (head.out_features, head.in_features, length)
+    model = LanguageModel(folder, inner, tokenizer, *sizes, dtype, stored, keep)
     probe = torch.arange(min(16, length)) % model.vocabulary
-    model.verify(probe)
-    if model.vocabulary > 1:
-        _refuse_looking_ahead(model, probe)
+    try:
+        model.verify(probe, last=max(1, LOGITS // model.vocabulary))
+        if model.vocabulary > 1:
+            _refuse_looking_ahead(model, probe)
+    except ModelError:
+        raise
+    except (RuntimeError, ValueError) as error:  # an operation that this type lacks, most often
+        raise ModelError(f"{folder}: {type(inner).__name__} does not run in {dtype}: {error}") from error
     return model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmlaws.numerics.sources import MarkovSource
+from lmlaws.numerics.sources import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +60,18 @@ def sample_positions(size: int, length: int, count: int | None, seed: int, per_w
     return sorted(chosen)
 
 
-def data_laws(source: MarkovSource, positions: Positions) -> tuple[Positions, Tensor]:
+def data_laws(source: Source, positions: Positions) -> tuple[Positions, Tensor]:
     """The exact law of the next token at positions of a text that the source made.
 
-    Positions with fewer than `order` tokens of context are left out: the source has no law there.
+    A position's context begins with its window, in the middle of a stationary text. Where the source has an order,
+    positions with fewer tokens of context than that are left out: the source gives no law there.
 
     Returns:
-        The positions kept (N), and their laws (N, letters) in float64, which holds these dyadics exactly.
+        The positions kept (N), and their laws (N, letters) in float64, within `source.law_error` of the exact ones.
 
     Raises:
-        ValueError: an id that is no letter of the source.
+        ValueError: an id that is no letter of the source, or a context that it never emits.
     """
-    kept = positions.select(positions.offset >= source.order)
-    rows = [source.index(kept.context(i)) for i in range(len(kept))]
-    return kept, torch.from_numpy(source.laws[rows]).reshape(len(rows), source.letters)
+    kept = positions.select(positions.offset >= (source.order or 0))
+    laws = source.laws([kept.context(i) for i in range(len(kept))])
+    return kept, torch.from_numpy(laws)

@@ -13,6 +13,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,15 @@ import safetensors.torch
 from tokenizers import Tokenizer
 
 from lmlaws.numerics import text
-from lmlaws.numerics.loop import CHECKPOINT, Progress, Recipe, mean_nll, threads, train, write_atomically
-from lmlaws.numerics.sources import MarkovSource
+from lmlaws.numerics.loop import CHECKPOINT, Progress, Recipe, mean_nll, saved_step, threads, train, write_atomically
+from lmlaws.numerics.sources import (
+    GrammarSource,
+    HiddenMarkovSource,
+    MarkovSource,
+    Source,
+    describe,
+    from_description,
+)
 
 # Change it when the same recipe would give another model.
 FORMAT = 1
@@ -46,6 +54,8 @@ SOURCE_SMALL = Recipe(
     "source-small", vocabulary=4, dim=32, layers=1, heads=2, context=32, steps=600, batch=8, learning_rate=5e-3,
     source=MarkovSource(),
 )  # fmt: skip
+HIDDEN_SMALL = replace(SOURCE_SMALL, name="hidden-small", source=HiddenMarkovSource())
+GRAMMAR_SMALL = replace(SOURCE_SMALL, name="grammar-small", vocabulary=5, source=GrammarSource())
 
 
 def cache_folder() -> Path:
@@ -83,11 +93,17 @@ def _corpus(recipe: Recipe) -> text.Corpus:
     return text.standard_library(recipe.corpus_bytes)
 
 
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as JSON can hold it."""
+    plain = dataclasses.asdict(replace(recipe, source=None))
+    return {**plain, "source": None if recipe.source is None else describe(recipe.source)}
+
+
 def _key(recipe: Recipe) -> str:
     """A hash of all that decides the weights: recipe, corpus, library versions."""
     parts = {
         "format": FORMAT,
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": _settings(recipe),
         "corpus": "" if recipe.source else _corpus(recipe).digest,
         "versions": {
             name: importlib.metadata.version(name) for name in ("torch", "transformers", "tokenizers", "numpy")
@@ -166,7 +182,7 @@ def _finish(recipe: Recipe, model: Any, tokenizer: Tokenizer, folder: Path) -> N
     with threads(recipe.threads):
         nll = mean_nll(model, held_out_ids(recipe, tokenizer, VALIDATION_TOKENS), recipe.context)
     marker = {
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": _settings(recipe),
         "validation_nll": nll,  # nats a token, on text that was held out
         "files": {name: _digest(folder / name) for name in FILES},
     }
@@ -210,7 +226,44 @@ def record(folder: Path) -> dict[str, Any]:
     return result
 
 
-def source_of(folder: Path) -> MarkovSource | None:
+def source_of(folder: Path) -> Source | None:
     """The known source that a model of `ensure` was trained on; None for the standard library's text."""
     source = record(folder)["recipe"]["source"]
-    return None if source is None else MarkovSource(**source)
+    return None if source is None else from_description(source)
+
+
+def trajectory(
+    recipe: Recipe, steps: Sequence[int], cache: Path | None = None, progress: Progress | None = None
+) -> dict[int, Path]:
+    """Folders of the recipe's model as it is after each of the given steps of its training, as `ensure` makes them.
+
+    0 is the initialisation, recipe.steps what `ensure` returns, bit for bit. An interrupted run goes on; a later call
+    with other steps keeps the folders that are there.
+
+    Raises:
+        ValueError: no step, or one outside 0..recipe.steps.
+        OSError: the cache cannot be written; names the path.
+    """
+    wanted = sorted(set(steps))
+    if not wanted or wanted[0] < 0 or wanted[-1] > recipe.steps:
+        raise ValueError(f"{recipe.name}: steps {list(steps)}: give steps from 0 to {recipe.steps}")
+    home = _writable(model_folder(recipe, cache).with_suffix(".along"))
+    folders = {step: home / f"{step:06}" for step in wanted}
+    with _lock(home, f"waiting: another process trains {recipe.name}", progress, recipe.steps):
+        missing = [step for step, folder in folders.items() if not _complete(folder)]
+        if missing:
+            _train_along(recipe, {step: folders[step] for step in missing}, home, progress)
+    return folders
+
+
+def _train_along(recipe: Recipe, folders: dict[int, Path], home: Path, progress: Progress | None) -> None:
+    """Train up to the last of the steps, writing a folder at each."""
+    tokenizer, key = _tokenizer(recipe), _key(recipe)
+    if saved_step(home, key) > min(folders):  # an earlier call wanted later steps only
+        (home / CHECKPOINT).unlink()
+
+    def observe(step: int, model: Any) -> None:
+        if step in folders:
+            _finish(recipe, model, tokenizer, _writable(folders[step]))
+
+    train(recipe, training_ids(recipe, tokenizer), home, key, progress, observe, until=max(folders))

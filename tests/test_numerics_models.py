@@ -1,9 +1,12 @@
 """Loading models and factoring them; what is measured at positions; every refusal."""
 
+import http.client
 import json
 import math
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,12 +16,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
 import torch
+from torch.nn.functional import cross_entropy
 
-from lmlaws.numerics import models
+from lmlaws.numerics import backbones, models
 from lmlaws.numerics.environment import transformers
 from lmlaws.numerics.models import LanguageModel, ModelError, data_laws, load
-from lmlaws.numerics.sources import MarkovSource
+from lmlaws.numerics.onepass import LinearHead, scan
+from lmlaws.numerics.sources import GrammarSource, HiddenMarkovSource, MarkovSource
 from lmlaws.numerics.text import letter_tokenizer, windows
 from lmlaws.numerics.training import (
     SOURCE_SMALL,
@@ -44,19 +50,63 @@ def save(model: Any, folder: Path) -> Path:
     return folder
 
 
+GPT2 = {"vocab_size": VOCABULARY, "n_positions": 16, "n_embd": 8, "n_layer": 3, "n_head": 2}
+
+
 def gpt2(**settings: Any) -> Any:
     torch.manual_seed(0)
-    sizes = {"vocab_size": VOCABULARY, "n_positions": 16, "n_embd": 8, "n_layer": 2, "n_head": 2}
-    return transformers.GPT2LMHeadModel(transformers.GPT2Config(**{**sizes, **settings}))
+    return transformers.GPT2LMHeadModel(transformers.GPT2Config(**{**GPT2, **settings}))
 
 
-def llama() -> Any:
+SIZES = {
+    "vocab_size": VOCABULARY, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 3,
+    "num_attention_heads": 2, "max_position_embeddings": 16,
+}  # fmt: skip
+GROUPED = {**SIZES, "num_key_value_heads": 1}
+OPT = {"vocab_size": VOCABULARY, "hidden_size": 8, "ffn_dim": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
+       "max_position_embeddings": 16}  # fmt: skip
+# (class, configuration, settings) of transformers.
+ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "gpt2": ("GPT2LMHeadModel", "GPT2Config", GPT2),
+    "gpt2 untied": ("GPT2LMHeadModel", "GPT2Config", {**GPT2, "tie_word_embeddings": False}),
+    "llama": ("LlamaForCausalLM", "LlamaConfig", GROUPED),
+    "llama tied": ("LlamaForCausalLM", "LlamaConfig", {**GROUPED, "tie_word_embeddings": True}),
+    "qwen2": ("Qwen2ForCausalLM", "Qwen2Config", GROUPED),
+    "qwen3": ("Qwen3ForCausalLM", "Qwen3Config", {**GROUPED, "head_dim": 4}),
+    "mistral": ("MistralForCausalLM", "MistralConfig", {**GROUPED, "sliding_window": 4}),
+    "neox": ("GPTNeoXForCausalLM", "GPTNeoXConfig", SIZES),
+    "opt": ("OPTForCausalLM", "OPTConfig", {**OPT, "word_embed_proj_dim": 8}),
+    "opt projected": ("OPTForCausalLM", "OPTConfig", {**OPT, "word_embed_proj_dim": 4, "do_layer_norm_before": False}),
+    "gemma": ("GemmaForCausalLM", "GemmaConfig", {**GROUPED, "head_dim": 4}),
+    "gemma2": ("Gemma2ForCausalLM", "Gemma2Config", {**GROUPED, "head_dim": 4, "sliding_window": 4,
+                                                     "final_logit_softcapping": None}),
+    "gemma3": ("Gemma3ForCausalLM", "Gemma3TextConfig", {**GROUPED, "head_dim": 4, "sliding_window": 4}),
+    "phi": ("PhiForCausalLM", "PhiConfig", SIZES),
+    "phi tied": ("PhiForCausalLM", "PhiConfig", {**SIZES, "tie_word_embeddings": True}),
+    "falcon": ("FalconForCausalLM", "FalconConfig", {**SIZES, "max_position_embeddings": 16}),
+}  # fmt: skip
+
+
+def architecture(name: str) -> Any:
+    """A freshly initialised tiny model; biases and gains are moved, so that leaving one out shows."""
     torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=8, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=16, tie_word_embeddings=False,
-    )  # fmt: skip
-    return transformers.LlamaForCausalLM(config)
+    model_class, config, settings = ARCHITECTURES[name]
+    model = getattr(transformers, model_class)(getattr(transformers, config)(**settings))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, parameter.mean().item(), 0.3)
+    return model
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of an architecture, made once."""
+    home = tmp_path_factory.mktemp("zoo")
+
+    def folder(name: str) -> Path:
+        place = home / name.replace(" ", "-")
+        return place if place.exists() else save(architecture(name), place)
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -89,26 +139,34 @@ def test_float64_holds_the_same_weights(small_folder: Path, small: LanguageModel
     assert torch.equal(load(small_folder).W.double(), small.W)
 
 
-@pytest.mark.parametrize("make", [gpt2, llama])
-def test_fresh_models_factor(make: Callable[[], Any], tmp_path: Path) -> None:
-    model = load(save(make(), tmp_path / "fresh"), torch.float64)
-    assert model.verify([3, 1, 4, 1, 5, 9, 2, 6]) == 0.0
-    tied = torch.equal(model.W, model.model.get_input_embeddings().weight)
-    assert tied == (make is gpt2)
-
-
-def test_the_head_has_its_bias(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    config = transformers.PhiConfig(
-        vocab_size=VOCABULARY, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-        max_position_embeddings=16,
-    )  # fmt: skip
-    phi = transformers.PhiForCausalLM(config)
-    torch.nn.init.normal_(phi.lm_head.bias)
-    model = load(save(phi, tmp_path / "phi"), torch.float64)
-    assert bool(model.b.all())
-    h = torch.randn(3, 8, dtype=torch.float64)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_each_architecture_factors(name: str, dtype: torch.dtype, zoo: Callable[[str], Path]) -> None:
+    model = load(zoo(name), dtype)
+    ids = torch.tensor([3, 1, 4, 1, 5, 9, 2, 6, 23, 19])
+    assert model.verify(ids) == 0.0
+    assert (model.vocabulary, model.context, model.layers) == (VOCABULARY, 16, 3)
+    tied = model.W.data_ptr() == model.model.get_input_embeddings().weight.data_ptr()
+    assert tied == bool(model.model.config.tie_word_embeddings)
+    assert bool(model.b.any()) == name.startswith("phi")
+    h = torch.randn(3, model.dim, dtype=dtype)
     torch.testing.assert_close(model.head(h), h @ model.W.T + model.b)
+    with pytest.raises(ModelError, match="do not compose to the model: at position 3"):
+        shifted(model, 0.1).verify(ids)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "phi"])
+def test_the_head_is_read_in_one_pass(name: str, zoo: Callable[[str], Path]) -> None:
+    model = load(zoo(name))
+    ids = torch.randint(VOCABULARY, (3, 16), generator=torch.Generator().manual_seed(0))
+    h, targets = model.hidden(ids)[:, :-1].reshape(-1, 8), ids[:, 1:].reshape(-1)
+    tokens, _ = scan(model.linear_head, h, targets)
+    logits = model.model(input_ids=ids).logits[:, :-1].reshape(-1, VOCABULARY).double()
+    assert tokens.nll is not None
+    torch.testing.assert_close(tokens.nll, cross_entropy(logits, targets, reduction="none"), rtol=0, atol=1e-5)
+    assert (model.linear_head.b is None) == (name == "gpt2")
+    without, _ = scan(LinearHead(model.W), h, targets)
+    assert torch.equal(without.nll, tokens.nll) == (name == "gpt2")  # type: ignore[arg-type]
 
 
 def test_sharded_weights_load(tmp_path: Path) -> None:
@@ -125,14 +183,14 @@ class Shifted(LanguageModel):
 
     size = 0.0
 
-    def backbone(self, embeddings: torch.Tensor) -> torch.Tensor:
-        h = super().backbone(embeddings).clone()
+    def backbone(self, embeddings: torch.Tensor, layer: int | None = None) -> torch.Tensor:
+        h = super().backbone(embeddings, layer).clone()
         h[:, 3, 0] += self.size
         return h
 
 
 def shifted(model: LanguageModel, size: float) -> LanguageModel:
-    result = Shifted(model.folder, model.model, model.tokenizer, model.vocabulary, model.dim, model.context)
+    result = Shifted(**vars(replace(model)))
     object.__setattr__(result, "size", size)
     return result
 
@@ -142,12 +200,15 @@ def test_a_composite_that_is_not_the_model_is_refused(small: LanguageModel) -> N
         shifted(small, 1e-9).verify(range(10))
     with pytest.raises(ModelError, match="do not compose to the model: at position 3"):
         shifted(small, math.nan).verify(range(10))
+    with pytest.raises(ModelError, match="do not compose to the model: at position 3"):
+        shifted(small, 1e-9).verify(range(10), last=7)
+    assert shifted(small, 1e-9).verify(range(10), last=6) == 0.0
     assert 0.0 < shifted(small, 1e-14).verify(range(10)) < 1e-12
 
 
 def test_a_model_that_looks_ahead_is_refused(small: LanguageModel) -> None:
     class Both(LanguageModel):
-        def backbone(self, embeddings: torch.Tensor) -> torch.Tensor:
+        def backbone(self, embeddings: torch.Tensor, layer: int | None = None) -> torch.Tensor:
             return embeddings + 1e-3 * embeddings.mean(1, keepdim=True)
 
     both = Both(small.folder, small.model, small.tokenizer, small.vocabulary, small.dim, small.context)
@@ -172,6 +233,176 @@ load({str(good_folder)!r})
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment
     )
     assert (child.returncode, child.stdout, child.stderr) == (0, "", "")
+
+
+def test_loading_opens_no_socket(good_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
+    assert load(good_folder).hidden(torch.zeros(1, 4, dtype=torch.int64)).shape == (1, 4, 8)
+    with pytest.raises(AssertionError, match="a socket was opened"):  # the refusal does catch one who tries
+        http.client.HTTPConnection("127.0.0.1", 9).connect()
+
+
+def test_a_huge_vocabulary_needs_logits_of_a_few_positions_only(tmp_path: Path) -> None:
+    million = 10**6
+    folder = save(gpt2(vocab_size=million, n_embd=4, n_layer=1), tmp_path / "huge")
+    seen: list[int] = []
+
+    def note(module: object, inputs: object, output: object) -> None:
+        if isinstance(module, torch.nn.Linear) and isinstance(output, torch.Tensor):
+            seen.append(output.numel())
+
+    hook = torch.nn.modules.module.register_module_forward_hook(note)
+    try:
+        model = load(folder)
+    finally:
+        hook.remove()
+    assert model.vocabulary == million
+    assert max(seen) == 4 * million <= models.LOGITS
+    assert seen.count(4 * million) == 1  # the model's own
+    assert model.verify(range(6)) == 0.0
+
+
+# --- types of weights -------------------------------------------------------------------------------------------
+
+
+def stored_in(zoo: Callable[[str], Path], name: str, dtype: torch.dtype, folder: Path) -> Path:
+    """A copy of a folder with its weights in another type."""
+    shutil.copytree(zoo(name), folder)
+    tensors(folder, lambda content: content.update({key: value.to(dtype) for key, value in content.items()}))
+    return folder
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "neox", "opt projected", "phi", "falcon"])
+def test_narrow_weights_are_computed_with_in_full(
+    name: str, kind: torch.dtype, zoo: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = stored_in(zoo, name, kind, tmp_path / "narrow")
+    wide, kept = load(folder), load(folder, keep=True)
+    assert (wide.W.dtype, kept.W.dtype) == (torch.float32, kind)
+    assert torch.equal(wide.W, kept.W.float())
+    ids = torch.arange(33).reshape(3, 11) % VOCABULARY
+    for layer in (None, 1):
+        assert torch.equal(wide.hidden(ids, layer=layer), kept.hidden(ids, layer=layer))
+    h = wide.hidden(ids)
+    assert h.dtype == torch.float32
+    assert torch.equal(wide.head(h), kept.head(h))
+    assert kept.verify(ids[0]) == 0.0
+    # The same weights computed with in 16 bits are another function, and a coarser one.
+    coarse = load(folder, kind).hidden(ids)
+    assert coarse.dtype == kind
+    assert 1e-4 < float((coarse.float() - h).abs().max() / h.abs().max()) < 0.3
+    assert f"weights {str(kind)[6:]} on disk, kept" in kept.precision
+    assert "backbone in float32 on cpu" in wide.precision
+
+
+def test_a_large_narrow_head_is_widened_in_tiles(
+    zoo: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stored_in(zoo, "phi", torch.bfloat16, tmp_path / "narrow")
+    whole = load(folder)
+    monkeypatch.setattr(backbones, "TILE", 40)  # five rows
+    tiled = load(folder, keep=True)
+    h = torch.randn(7, 8)
+    torch.testing.assert_close(tiled.head(h), whole.head(h), rtol=1e-6, atol=1e-6)
+    assert tiled.verify(range(9)) == 0.0
+
+
+def test_weights_that_cannot_be_kept_are_refused(zoo: Callable[[str], Path], good_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"keep is for weights in 16 bits .* these are float32"):
+        load(good_folder, keep=True)
+    gemma = stored_in(zoo, "gemma3", torch.bfloat16, tmp_path / "gemma")
+    assert load(gemma).W.dtype == torch.float32
+    with pytest.raises(ModelError, match=r"would round its constant model\.embed_tokens\.embed_scale"):
+        load(gemma, keep=True)
+    with pytest.raises(ModelError, match=r"keep is for weights .* torch\.bfloat16 was asked for"):
+        load(gemma, torch.bfloat16, keep=True)
+    with pytest.raises(ModelError, match=r"cannot compute in torch\.int64"):
+        load(good_folder, torch.int64)
+    with pytest.raises(ModelError, match="cannot be put on device"):
+        load(good_folder, device="cuda:99")
+
+
+def test_weights_that_overflow_the_type_asked_for_are_refused(folder: Path) -> None:
+    set_entry("transformer.ln_f.bias", (2,), 1e6)(folder)
+    load(folder)
+    with pytest.raises(ModelError, match=r"ln_f\.bias\[2\] is inf in float16"):
+        load(folder, torch.float16)
+
+
+# --- intermediate layers ----------------------------------------------------------------------------------------
+
+
+def final_norm(model: LanguageModel, name: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What comes between the last block and the head, written out by hand for each architecture."""
+    base = model.model.base_model
+    if name.startswith("opt"):
+        norm, out = base.decoder.final_layer_norm, base.decoder.project_out
+        return lambda x: (out or (lambda y: y))((norm or (lambda y: y))(x))
+    attribute = {"gpt2": "ln_f", "falcon": "ln_f", "neox": "final_layer_norm", "phi": "final_layernorm"}
+    norm = getattr(base, attribute.get(name.split()[0], "norm"))
+    assert isinstance(norm, torch.nn.Module)
+    return norm
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_layer_is_the_final_norm_of_the_residual_stream_after_it(name: str, zoo: Callable[[str], Path]) -> None:
+    model, norm = load(zoo(name)), final_norm(load(zoo(name)), name)
+    ids = (torch.arange(88).reshape(8, 11) * 7) % VOCABULARY
+    base = model.model.base_model
+    owner = base.decoder if name.startswith("opt") else base
+    stream: list[torch.Tensor] = []
+    for block in owner.h if hasattr(owner, "h") else owner.layers:
+        block.register_forward_hook(lambda _, __, out: stream.append(out[0] if isinstance(out, tuple) else out))
+    usual = model.hidden(ids)
+    after = list(stream)
+    assert len(after) == model.layers
+    with torch.no_grad():
+        for k, x in enumerate(after, start=1):
+            assert torch.equal(model.hidden(ids, layer=k), norm(x))
+    assert torch.equal(model.hidden(ids, layer=model.layers), usual)
+    assert not torch.equal(model.hidden(ids, layer=model.layers - 1), usual)
+    assert model.hidden(ids, layer=0).shape == usual.shape
+    text = list(range(20))
+    assert torch.equal(
+        model.positions(text, layer=1).hidden[:15], model.hidden(torch.arange(16)[None], layer=1)[0, :-1]
+    )
+
+
+def test_layers_that_are_not_there_are_refused(good_folder: Path, tmp_path: Path) -> None:
+    model = load(good_folder)
+    ids = torch.zeros(1, 4, dtype=torch.int64)
+    for layer in (-1, 4):
+        with pytest.raises(ModelError, match=f"layer {layer}: GPT2Model has blocks 1 to 3"):
+            model.hidden(ids, layer=layer)
+    gpt1 = transformers.OpenAIGPTLMHeadModel(transformers.OpenAIGPTConfig(**GPT2))
+    first = load(save(gpt1, tmp_path / "gpt1"), context=16)
+    assert first.hidden(ids).shape == (1, 4, 8)
+    with pytest.raises(ModelError, match=r"OpenAIGPTModel has no final norm .* \(tokens_embed, .*cannot be read"):
+        first.hidden(ids, layer=1)
+    with pytest.raises(backbones.LayersError, match=r"Linear has no list of blocks"):
+        backbones.find_blocks(torch.nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("tokens", [models.MICRO_BATCH_TOKENS, 40, 5])
+@pytest.mark.parametrize("layer", [None, 2])
+def test_rows_are_bitwise_the_same_in_any_batch(
+    tokens: int, layer: int | None, good_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "MICRO_BATCH_TOKENS", tokens)
+    model = load(good_folder)
+    ids = torch.randint(VOCABULARY, (19, 12), generator=torch.Generator().manual_seed(0))
+    together = model.hidden(ids, layer=layer)
+    for batch in (1, 3, 16):
+        parts = torch.cat([model.hidden(piece, layer=layer) for piece in torch.split(ids, batch)])
+        assert torch.equal(parts, together)
+    assert torch.equal(model.hidden(ids.flip(0), layer=layer), together.flip(0))
+    assert not torch.equal(model.hidden(ids.flip(0), layer=layer), together)
+    assert model.hidden(ids[:0], layer=layer).shape == (0, 12, 8)
 
 
 # --- positions ------------------------------------------------------------------------------------------------
@@ -258,7 +489,7 @@ def test_a_hidden_vector_that_is_not_finite_names_window_and_position(tmp_path: 
 
 def test_cross_entropy_minus_entropy_is_the_average_kl_on_the_known_source(source_folder: Path) -> None:
     model, source = load(source_folder, torch.float64), source_of(source_folder)
-    assert source is not None
+    assert isinstance(source, MarkovSource)
     assert source == SOURCE_SMALL.source
     text = held_out_ids(SOURCE_SMALL, model.tokenizer, 20_000)
     positions, laws = data_laws(source, model.positions(text, 3_000, seed=0))
@@ -284,6 +515,22 @@ def test_data_laws_are_the_exact_laws_and_leave_short_contexts_out(source_folder
     for i in range(0, len(kept), 7):
         assert laws[i].tolist() == [float(p) for p in source.law(kept.context(i))]
     assert [len(part) for part in data_laws(source, positions.select(positions.offset < 2))] == [0, 0]
+
+
+@pytest.mark.parametrize("source", [HiddenMarkovSource(), GrammarSource()], ids=str)
+def test_data_laws_of_hidden_states_begin_with_the_window(
+    source: HiddenMarkovSource | GrammarSource, good_folder: Path
+) -> None:
+    text = source.sample(50, seed=0)
+    positions = load(good_folder).positions(text.tolist())
+    kept, laws = data_laws(source, positions)
+    assert len(kept) == len(positions) == 46
+    assert kept.context(15) == (text[16],)  # the second window
+    for i in (0, 15, 45):
+        alone = torch.from_numpy(source.laws([kept.context(i)])[0])
+        torch.testing.assert_close(laws[i], alone, rtol=0, atol=2 * source.law_error(15))
+    assert float(laws.gather(1, kept.next_ids[:, None]).min()) > 0
+    torch.testing.assert_close(laws.sum(dim=1), torch.ones(46).double(), rtol=0, atol=1e-14)
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------
@@ -360,6 +607,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "shard elsewhere": (indexed("../outside.safetensors"), "not the plain name"),
     "remote code": (lambda f: change(f, auto_map={"AutoConfig": "x.Y"}), "auto_map names code"),
     "deep remote code": (lambda f: change(f, a=[{"auto_map": 1}]), r"a\.0\.auto_map names code"),
+    "kernel from elsewhere": (lambda f: change(f, attn_implementation="them/it"), "attn_implementation names code"),
     "no model type": (lambda f: (f / "config.json").write_text("{}"), 'no "model_type"'),
     "unknown type": (lambda f: change(f, model_type="nonesuch"), "cannot load it.*nonesuch"),
     "not a causal model": (lambda f: change(f, model_type="t5"), "cannot load it.*T5Config"),
@@ -377,8 +625,21 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "misshapen tensor": (
         lambda f: tensors(f, lambda t: t.update({"transformer.ln_f.bias": torch.ones(9)})),
-        r"transformer\.ln_f\.bias|mismatch",
+        r"mismatched tensors: transformer\.ln_f\.bias",
     ),
+    "integer tensor": (
+        lambda f: tensors(f, lambda t: t.update({"transformer.ln_f.bias": torch.ones(8, dtype=torch.int8)})),
+        r"transformer\.ln_f\.bias is stored as I8: quantised",
+    ),
+    "eight bits": (
+        lambda f: tensors(f, lambda t: t.update({"transformer.ln_f.bias": torch.ones(8).to(torch.float8_e4m3fn)})),
+        r"transformer\.ln_f\.bias is stored as F8_E4M3: quantised",
+    ),
+    "two heads": (
+        lambda f: tensors(f, lambda t: t.update({"lm_head.weight": torch.ones(VOCABULARY, 8)})),
+        "says tie_word_embeddings, but the weights hold a head that differs",
+    ),
+    "tied by mistake": (lambda f: change(f, tie_word_embeddings=False), r"missing tensors: lm_head\.weight"),
     "nan": (
         set_entry("transformer.h.1.attn.c_attn.weight", (3, 5), math.nan),
         r"h\.1\.attn\.c_attn\.weight\[3, 5\] is nan",
@@ -398,6 +659,59 @@ def test_a_broken_folder_is_refused_by_name(name: str, folder: Path) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         load(folder)
     assert str(folder) in str(caught.value)
+
+
+# The ways in which transformers alone would go on in silence.
+DAMAGE: dict[str, Callable[[dict[str, torch.Tensor], str], object]] = {
+    "missing": lambda content, name: content.pop(name),
+    "unexpected": lambda content, name: content.update({name.rsplit(".", 1)[0] + ".extra": torch.ones(2)}),
+    "mismatched": lambda content, name: content.update({name: torch.ones(len(content[name]) + 1, 8)}),
+    "not finite": lambda content, name: content[name].view(-1)[:1].fill_(math.nan),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_damaged_weights_of_each_architecture_are_refused_by_name(
+    name: str, zoo: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(zoo(name), tmp_path / "model"))
+    whole = (folder / "model.safetensors").read_bytes()
+    with safetensors.safe_open(str(folder / "model.safetensors"), "pt") as file:
+        names = sorted(file.keys())
+    head = "lm_head.weight" if name == "llama" else names[-1]
+    for tensor in {names[0], names[len(names) // 2], head}:
+        shown = "lm_head" if tensor.startswith("embed_out") else re.escape(tensor.rsplit(".", 1)[0])
+        for what, damage in DAMAGE.items():
+            (folder / "model.safetensors").write_bytes(whole)
+            tensors(folder, lambda content, damage=damage, tensor=tensor: damage(content, tensor))  # type: ignore[misc]
+            with pytest.raises(ModelError, match=f"{what}.*{shown}"):
+                load(folder)
+    (folder / "model.safetensors").write_bytes(whole)
+    load(folder)
+
+
+def test_shards_that_differ_from_their_index_are_refused(tmp_path: Path, good_folder: Path) -> None:
+    folder = tmp_path / "shards"
+    gpt2().save_pretrained(folder, max_shard_size="4KB")
+    shutil.copy(good_folder / "tokenizer.json", folder)
+    load(folder)
+    index = folder / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    name, shard = "transformer.ln_f.bias", content["weight_map"]["transformer.ln_f.bias"]
+    others = sorted(set(content["weight_map"].values()) - {shard})
+
+    def said(weight_map: dict[str, str]) -> None:
+        index.write_text(json.dumps({**content, "weight_map": weight_map}))
+
+    said({**content["weight_map"], name: others[0]})
+    with pytest.raises(ModelError, match=f"{shard}: holds {name}, but .* says {others[0]}"):
+        load(folder)
+    said({key: value for key, value in content["weight_map"].items() if key != name})
+    with pytest.raises(ModelError, match=f"{shard}: holds {name}, but .* does not have it"):
+        load(folder)
+    said({**content["weight_map"], "extra": shard})
+    with pytest.raises(ModelError, match=f"extra should be in {shard}, which does not hold it"):
+        load(folder)
 
 
 def test_links_inside_the_folder_are_fine(folder: Path, good_folder: Path) -> None:

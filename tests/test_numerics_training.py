@@ -15,11 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from lmlaws.numerics import training
-from lmlaws.numerics.loop import CHECKPOINT, Recipe, train, write_atomically
-from lmlaws.numerics.sources import MarkovSource
+from lmlaws.numerics.loop import CHECKPOINT, Recipe, new_model, train, write_atomically
+from lmlaws.numerics.sources import GrammarSource, HiddenMarkovSource, MarkovSource, Source
 from lmlaws.numerics.training import FILES, MARKER, STDLIB, STDLIB_SMALL, ensure, held_out_ids
 
 TINY = Recipe(
@@ -170,6 +171,53 @@ def test_training_leaves_the_callers_randomness_and_threads_alone(tmp_path: Path
     assert torch.get_num_threads() == before[0]
     assert torch.equal(torch.get_rng_state(), before[1])
     assert random.getstate() == before[2]
+
+
+def test_a_trajectory_passes_through_the_same_weights(tmp_path: Path, reference: str) -> None:
+    folders = training.trajectory(TINY, [25, 0, 7, 10], tmp_path)
+    assert list(folders) == [0, 7, 10, 25]
+    assert weights(folders[25]) == reference
+    fresh = new_model(TINY).state_dict()
+    start = safetensors.torch.load_file(folders[0] / "model.safetensors")
+    assert all(torch.equal(fresh[name], tensor) for name, tensor in start.items())
+    assert len({weights(folder) for folder in folders.values()}) == 4
+    assert training.source_of(folders[7]) == TINY.source
+    assert training.record(folders[25])["validation_nll"] < training.record(folders[0])["validation_nll"]
+    again = Steps()
+    assert training.trajectory(TINY, [7, 25], tmp_path, again) == {7: folders[7], 25: folders[25]}
+    assert again.done == []
+
+
+def test_a_trajectory_goes_on_and_takes_steps_that_were_passed(tmp_path: Path) -> None:
+    whole = training.trajectory(TINY, [3, 12, 18], tmp_path / "whole")
+    with pytest.raises(StopHereError):
+        training.trajectory(TINY, [12, 18], tmp_path / "parts", Steps(14))
+    rest = Steps()
+    folders = training.trajectory(TINY, [12, 18], tmp_path / "parts", rest)
+    assert rest.done == list(range(11, 19))  # on from the checkpoint of step 10, and no further than asked
+    back = Steps()
+    folders |= training.trajectory(TINY, [3, 12], tmp_path / "parts", back)
+    assert back.done == [1, 2, 3]
+    assert {step: weights(folder) for step, folder in folders.items()} == {
+        step: weights(folder) for step, folder in whole.items()
+    }
+
+
+@pytest.mark.parametrize("steps", [[], [-1], [26]])
+def test_steps_outside_a_training_are_refused(steps: list[int], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="give steps from 0 to 25"):
+        training.trajectory(TINY, steps, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "source", [HiddenMarkovSource(hidden=2, letters=3, seed=1), GrammarSource(kinds=1, depth=2)], ids=str
+)
+def test_a_model_learns_each_kind_of_source(source: Source, tmp_path: Path) -> None:
+    recipe = replace(TINY, source=source, steps=40)
+    folder = ensure(recipe, tmp_path)
+    assert training.source_of(folder) == source
+    assert training.record(folder)["validation_nll"] < math.log(3)
+    assert folder != training.model_folder(TINY, tmp_path)
 
 
 def test_held_out_text_is_not_trained_on(small_folder: Path) -> None:
