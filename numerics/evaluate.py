@@ -17,22 +17,31 @@ from torch import Tensor
 from lmlaws.theory.expressions import (
     Abs,
     Add,
+    Array,
+    At,
+    Bias,
     Const,
+    Coordinate,
     Derivative,
     Direction,
+    Element,
+    Embedding,
     Entry,
     Expr,
     Head,
+    Hidden,
     Letter,
     Log,
     Logit,
     LogPartition,
     Mul,
     Point,
+    Points,
     Pow,
     Size,
     Softmax,
     Sum,
+    Vector,
 )
 from lmlaws.theory.programs import compile_term
 from lmlaws.theory.quantities import expand
@@ -52,12 +61,20 @@ class Assignment:
     boxes: dict[Box, Tensor] = field(default_factory=dict)
     heads: dict[Head, tuple[Tensor, Tensor]] = field(default_factory=dict)
     points: dict[Point, Tensor] = field(default_factory=dict)
+    families: dict[Points, Tensor] = field(default_factory=dict)  # a row for each letter
     directions: dict[Direction, Tensor] = field(default_factory=dict)
+    arrays: dict[Array, Tensor] = field(default_factory=dict)
 
     def tensors(self) -> list[Tensor]:
         """All tensors."""
         heads = [tensor for pair in self.heads.values() for tensor in pair]
-        return [*self.boxes.values(), *heads, *self.points.values(), *self.directions.values()]
+        rest = (self.boxes, self.points, self.families, self.directions, self.arrays)
+        return [*heads, *(tensor for kind in rest for tensor in kind.values())]
+
+
+def _letters(vector: Hidden | Direction) -> tuple[Letter, ...]:
+    """The letter of a family's hidden state; none of a single vector."""
+    return (vector.letter,) if isinstance(vector, At) else ()
 
 
 class UnreadableError(ValueError):
@@ -104,28 +121,51 @@ class TorchEvaluator:
     def _of_head(self, expr: Expr) -> Bounded:
         if isinstance(expr, Logit):
             value, error = self._logits(expr.vector)
-            return Bounded(value, error, (expr.letter,))
+            return Bounded(value, error, (*_letters(expr.vector), expr.letter))
         if isinstance(expr, Softmax | LogPartition):
-            logits, error = self._logits(expr.point)
-            rounding = float(error.max()) + (len(logits) + 5) * UNIT
-            if isinstance(expr, Softmax):
-                law = logits.softmax(0)
-                if float(law.detach().min()) < SMALLEST:
-                    raise UnreadableError(f"the law at {expr.point.name} has a weight below {SMALLEST}")
-                return Bounded(law, law.detach() * 2 * rounding, (expr.letter,))
-            total = logits.logsumexp(0)
-            return Bounded(total, rounding + 2 * UNIT * total.detach().abs())
-        raise UnreadableError(f"{type(expr).__name__} has no bounded value on a model")
+            return self._softmax(expr)
+        return self._component(expr)
 
-    def _logits(self, vector: Point | Direction) -> tuple[Tensor, Tensor]:
-        """Logits and the bound of their rounding, (d + 2) units of the sum of magnitudes."""
-        weights, bias = self.given.heads[vector.head]
-        if isinstance(vector, Direction):
-            h, bias = self.given.directions[vector], torch.zeros_like(bias)
+    def _softmax(self, expr: Softmax | LogPartition) -> Bounded:
+        """A law or a log-partition, for each letter of a family."""
+        logits, error = self._logits(expr.point)
+        rounding = error.amax(-1) + (logits.shape[-1] + 5) * UNIT
+        if isinstance(expr, LogPartition):
+            total = logits.logsumexp(-1)
+            return Bounded(total, rounding + 2 * UNIT * total.detach().abs(), _letters(expr.point))
+        law = logits.softmax(-1)
+        if float(law.detach().min()) < SMALLEST:
+            raise UnreadableError(f"a law of the head {expr.point.head.name} has a weight below {SMALLEST}")
+        return Bounded(law, law.detach() * 2 * rounding[..., None], (*_letters(expr.point), expr.letter))
+
+    def _component(self, expr: Expr) -> Bounded:
+        """Numbers that are given, not computed: they carry no error."""
+        if isinstance(expr, Element):
+            value, letters = self.given.arrays[expr.array], expr.letters
+        elif isinstance(expr, Coordinate):
+            value, letters = self._vector(expr.vector), (*_letters(expr.vector), expr.axis)
+        elif isinstance(expr, Embedding):
+            value, letters = self.given.heads[expr.head][0], (expr.letter, expr.axis)
+        elif isinstance(expr, Bias):
+            value, letters = self.given.heads[expr.head][1], (expr.letter,)
         else:
-            h = self.given.points[vector]
-        size = weights.abs() @ h.detach().abs() + bias.abs()
-        return weights @ h + bias, (len(h) + 2) * UNIT * size
+            raise UnreadableError(f"{type(expr).__name__} has no bounded value on a model")
+        if len(set(letters)) < len(letters):
+            raise UnreadableError(f"{type(expr).__name__} at one letter twice")
+        return Bounded(value, torch.zeros_like(value.detach()), letters)
+
+    def _vector(self, vector: Vector) -> Tensor:
+        if isinstance(vector, At):
+            return self.given.families[vector.points]
+        return self.given.directions[vector] if isinstance(vector, Direction) else self.given.points[vector]
+
+    def _logits(self, vector: Vector) -> tuple[Tensor, Tensor]:
+        """Logits, a row for each letter of a family, and the bound of their rounding: (d + 2) units of magnitudes."""
+        weights, bias = self.given.heads[vector.head]
+        bias = torch.zeros_like(bias) if isinstance(vector, Direction) else bias
+        h = self._vector(vector)
+        size = h.detach().abs() @ weights.abs().T + bias.abs()
+        return h @ weights.T + bias, (h.shape[-1] + 2) * UNIT * size
 
     def _derivative(self, expr: Derivative) -> Bounded:
         """By forward-mode differentiation; the bound is that of a cumulant of the order of the derivative."""

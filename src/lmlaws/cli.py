@@ -28,11 +28,12 @@ First steps
   lmlaws eval 'I(X;Y)' --law joint.json
   lmlaws audit           decide the whole catalogue, write a report
   lmlaws explain C4      all about one claim
+  lmlaws measure --model gpt2/ --text book.txt
 
 \b
 Exit codes
   0 proved, as expected, done      64 usage, a malformed statement included
-  1 refuted, not as expected       65 malformed data (claim, law, certificate)
+  1 refuted, not as expected       65 malformed data (claim, law, model, text)
   2 undecided                      70 internal error    130 interrupted
 """
 
@@ -50,6 +51,9 @@ SECONDS = 20.0
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for results, certificates and the report.")]
+
+ModelFolder = Annotated[Path, typer.Option("--model", metavar="DIR", help="The model's folder.")]
+TextFile = Annotated[Path, typer.Option("--text", metavar="FILE", help="A text, UTF-8.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -76,6 +80,12 @@ def _begin(
 def _seconds(value: float) -> float:
     if not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"{value} is not a number of seconds greater than 0")
+    return value
+
+
+def _minutes(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter(f"{value} is not a number of minutes greater than 0")
     return value
 
 
@@ -189,6 +199,72 @@ def audit(
 
     wanted = [part for text in (*(only or ()), *(ids or ())) for part in text.replace(",", " ").split()]
     return command.audit(out, _known(wanted), quick=quick, workers=workers)
+
+
+@app.command()
+def measure(
+    model: ModelFolder,
+    text: TextFile,
+    as_json: Json = False,
+    draft: Annotated[
+        float | None, typer.Option(metavar="MINUTES", callback=_minutes, help="Train a draft head for so long.")
+    ] = None,
+    records: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a record a position: .npz, or JSON lines.")
+    ] = None,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Windows at work at once; changes no number.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Threads; all processors if not given; changes no number.")
+    ] = None,
+) -> int:
+    """Measure one model on one text.
+
+    \b
+    Examples
+      lmlaws measure --model gpt2/ --text book.txt
+      lmlaws measure --model gpt2/ --text book.txt --json > book.json
+      lmlaws measure --model gpt2/ --text book.txt --records positions.npz
+      torchrun --nproc-per-node 8 -m lmlaws measure --model gpt2/ --text book.txt
+
+    The folder holds config.json, *.safetensors and tokenizer.json of a causal language model with a linear head. The
+    text (UTF-8) is cut into windows of the context length; every token but a window's first is predicted from those
+    before it in the window. Printed are loss, entropies, the pullback metric's spectrum and more, each with an interval
+    (bootstrap over windows, 95%) and a control.
+
+    Progress is kept in $LMLAWS_CACHE (else ~/.cache/lmlaws): killed, the same command goes on. Batch, workers and
+    processes change no bit of the result. Exit 0 when measured; 65 for a model that is refused, for a text that is not
+    UTF-8 or has no token to predict, and where there is too little memory; what is wrong is named.
+    """
+    from .commands import measure as command
+    from .numerics.job import Settings
+
+    threads = workers or command.processors()
+    return command.measure(Settings(model, text, draft, records, batch, threads), as_json=as_json)
+
+
+@app.command()
+def validate(
+    claim: Annotated[Path, typer.Argument(metavar="CLAIM.py", help="A Python file with claims.")],
+    model: ModelFolder,
+    text: TextFile,
+    as_json: Json = False,
+) -> int:
+    """Judge claims of your own file, on exact instances and on a model.
+
+    \b
+    Examples
+      lmlaws validate my_claim.py --model gpt2/ --text book.txt
+      lmlaws validate my_claim.py --model gpt2/ --text book.txt --json
+
+    Every exact engine judges the claims, as in `lmlaws check`; then the model supplies instances: its laws, head and
+    hidden states at positions of the text. A violation beyond the rounding error's bound refutes, and is shown with its
+    place in the text. Without a violation a claim holds on the model only if one of its twins falls at the same
+    positions; else there is no power here. Exit 0 when all are as expected, 1 when some are not, 2 when some are
+    undecided or no position was tried; 65 for a bad claim file, model or text.
+    """
+    from .commands import validate as command
+
+    return command.validate(claim, model, text, as_json=as_json)
 
 
 @app.command()
