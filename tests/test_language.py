@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmlaws.checks.verdicts import Proved, Refuted
+from lmlaws.face import prove
 from lmlaws.theory.expressions import ZERO, Equal, Expr, LessEq, Relation, add
 from lmlaws.theory.language import LanguageError, parse
 from lmlaws.theory.printing import show, show_expr
@@ -101,6 +103,35 @@ def test_diagrams(text: str, equation: Equal) -> None:
     assert parse(text).canonical == Statement(equation).canonical
 
 
+DIAGRAM_CONDITIONS: list[tuple[str, tuple[Equal, ...]]] = [
+    ("k = f", (Equal(K, F),)),
+    ("k >> discard[Y] = discard[X]", (Equal(K >> discard(Y), discard(X)),)),
+    ("k = f, f >> copy[Y] = copy[X] >> f @ f", (Equal(K, F), Equal(F >> copy(Y), copy(X) >> F @ F))),
+    ("k = f; swap[X,Y] = swap[X , Y]", (Equal(K, F), Equal(swap(X, Y), swap(X, Y)))),
+    ("swap[X,Y] >> swap[Y,X] = id[X*Y], k = f", (Equal(swap(X, Y) >> swap(Y, X), id((X, Y))), Equal(K, F))),
+    ("(k >> id[Y]) = f,\n(f) = k", (Equal(K >> id(Y), F), Equal(F, K))),
+]
+
+
+@pytest.mark.parametrize(("text", "conditions"), DIAGRAM_CONDITIONS)
+def test_diagrams_under_equations(text: str, conditions: tuple[Equal, ...]) -> None:
+    written = f"k: X -> Y; det f: X -> Y |- k >> discard[Y] = f >> discard[Y] given {text}"
+    statement = parse(written)
+    assert statement.canonical == Statement(Equal(K >> discard(Y), F >> discard(Y)), None, conditions).canonical
+    assert parse(show(statement)).canonical == statement.canonical
+    assert statement.hash != parse(written.split(" given ")[0]).hash
+
+
+UNDER = "k: X -> Y; det f: Y -> Z; h: X -> Z |- k >> f >> copy[Z] = h >> copy[Z]"
+
+
+def test_a_condition_is_used_and_needed() -> None:
+    assert isinstance(prove(f"{UNDER} given k >> f = h"), Proved)
+    assert isinstance(prove(f"{UNDER} given k >> f = h, f >> discard[Z] = discard[Y]"), Proved)
+    assert isinstance(prove(UNDER), Refuted)
+    assert isinstance(prove(f"{UNDER} given f >> discard[Z] = discard[Y]"), Refuted)
+
+
 def test_one_changed_node_is_another_statement() -> None:
     """The twin of the tables above: a comparison of canonical forms that cannot fail would be worthless."""
     texts = [
@@ -165,6 +196,17 @@ ERRORS = [
     ("k: X -> 2 |- k = k", 9, "not an object"),
     ("k: X -> Y; k: X -> X |- k = k", 12, "declared twice"),
     ("k: X -> Y", 1, "unexpected 'k'"),
+    ("k: X -> Y |- k = k given", 25, "ends too early; expected a box"),
+    ("k: X -> Y |- k = k given k", 27, "'='"),
+    ("k: X -> Y |- k = k given k = k,", 32, "ends too early; expected a box"),
+    ("k: X -> Y |- k = k given k = discard[X]", 28, "k : X -> Y and discard : X -> 1"),
+    ("k: X -> Y |- k = k given k = g", 30, "unknown box 'g' (declared: k)"),
+    ("k: X -> Y |- k = k given k = k given k = k", 32, "unexpected 'given'"),
+    ("k: X -> Y |- k = k given X _||_ Y", 28, "unexpected '_||_'"),
+    ("k: X -> Y |- k = k given I(X;Y) = 0", 26, "unexpected 'I'; expected a box"),
+    ("k: X -> Y |- k = k k", 20, "'given', '>>', '@' or the end"),
+    ("k: X -> Y |- k = k, k = k", 19, "unexpected ','"),
+    ("p: law |- sum(p) = 1 given p = p", 22, "unexpected 'given'"),
 ]
 
 
@@ -344,7 +386,9 @@ def test_diagram_statements_read_back(data: st.DataObject) -> None:
     term: Term = id(data.draw(st.sampled_from([(X,), (X, Y), (Y, Z)])))
     for _ in range(data.draw(st.integers(1, 4))):
         term = term >> layer(term.cod)
-    statement = Statement(Equal(term, term))
+    condition = boxes[data.draw(st.integers(0, 3))]
+    given = data.draw(st.sampled_from([(), (Equal(term, term),), (Equal(condition, condition), Equal(term, term))]))
+    statement = Statement(Equal(term, term), None, given)
     assert parse(show(statement)).canonical == statement.canonical
 
 
@@ -391,7 +435,7 @@ PIECES += [
     "H(X)",
     "I(X;Y)",
 ]
-BEGINNINGS = ["", "H(X) = 0 given ", "k: X -> Y |- ", "k: X -> Y |- k = ", "H(X) <= "]
+BEGINNINGS = ["", "H(X) = 0 given ", "k: X -> Y |- ", "k: X -> Y |- k = ", "k: X -> Y |- k = k given ", "H(X) <= "]
 
 
 @settings(max_examples=500, deadline=None)

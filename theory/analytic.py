@@ -3,6 +3,9 @@
 A `Head` is a matrix W with a row g(w) in R^d for each token w, and a bias b. At a point h the head's law is
 p_h(w) = exp(<g(w), h> + b_w - A(h)), with A(h) the log-partition function. An integrand under E is a function of the
 token; `at(w)` says at which letter it is taken, so that nested expectations never confuse their tokens.
+
+A *world* is a law mu of contexts, the data's kernel P, and a family `Points` of hidden states h(x), one a context.
+Coordinates of the head's space are letters of `axes(head)`, so that inner products are sums for every d.
 """
 
 from __future__ import annotations
@@ -11,10 +14,15 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from .expressions import (
+    Array,
+    Coordinate,
     Derivative,
     Direction,
+    Element,
+    Embedding,
     Expr,
     Head,
+    Hidden,
     Letter,
     Logit,
     LogPartition,
@@ -22,7 +30,9 @@ from .expressions import (
     Point,
     Softmax,
     Sum,
+    Vector,
     as_expr,
+    axes,
 )
 from .quantities import entry
 from .terms import Term
@@ -40,7 +50,7 @@ def along(u: Direction) -> TokenFunction:
     return lambda w: Logit(u, w)
 
 
-def log_probability(h: Point, w: Letter) -> Expr:
+def log_probability(h: Hidden, w: Letter) -> Expr:
     """log p_h(w), in nats."""
     return Logit(h, w) - LogPartition(h)
 
@@ -84,3 +94,21 @@ def cov(h: Point, a: TokenFunction, b: TokenFunction) -> Expr:
 def pullback_metric(h: Point, u: Direction, v: Direction) -> Expr:
     """g*(h)(u, v) = Cov_{p_h}(<g, u>, <g, v>): the Fisher-Rao metric pulled back along the head."""
     return cov(h, along(u), along(v))
+
+
+def inner(a: Vector, b: Vector) -> Expr:
+    """<a, b>, the sum over coordinates."""
+    i = Letter("i", axes(a.head))
+    return Sum(i, Coordinate(a, i) * Coordinate(b, i))
+
+
+def prototype(head: Head, data: Term, x: Letter, i: Letter) -> Expr:
+    """A coordinate of gbar_x = E_{w ~ P(.|x)} g(w), the mean output embedding under the data's law at a context."""
+    w = Letter("w", head.tokens)
+    return Sum(w, entry(data, (x,), (w,)) * Embedding(head, w, i))
+
+
+def quadratic(kernel: Callable[[Letter, Letter], Expr], array: Array) -> Expr:
+    """sum_{x,y} c(x) c(y) K(x, y): nonnegative for every array c exactly when the kernel is positive semidefinite."""
+    x, y = (Letter(name, array.over[0]) for name in ("x", "y"))
+    return Sum(x, Sum(y, Element(array, (x,)) * Element(array, (y,)) * kernel(x, y)))

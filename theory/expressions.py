@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from .terms import Object, Term
+from .terms import Object, Term, Type
 
 Number: TypeAlias = "int | Fraction"
 
@@ -85,6 +85,40 @@ class Direction:
 
     name: str
     head: Head
+
+
+@dataclass(frozen=True)
+class Points:
+    """A hidden state h(x) of the head's space for each letter x of `over`: what an encoder gives to its contexts."""
+
+    name: str
+    head: Head
+    over: Object
+
+
+@dataclass(frozen=True)
+class At:
+    """The hidden state of a family at a letter."""
+
+    points: Points
+    letter: Letter
+
+    @property
+    def head(self) -> Head:
+        """The head in whose space it lies."""
+        return self.points.head
+
+
+@dataclass(frozen=True)
+class Array:
+    """A real number for each choice of letters of `over`, universally quantified: a test function, coefficients."""
+
+    name: str
+    over: Type
+
+
+Hidden: TypeAlias = "Point | At"
+Vector: TypeAlias = "Point | At | Direction"
 
 
 @dataclass(frozen=True)
@@ -162,10 +196,43 @@ class Entry(Expr):
 
 
 @dataclass(frozen=True)
+class Element(Expr):
+    """The number of an array at letters."""
+
+    array: Array
+    letters: tuple[Letter, ...]
+
+
+@dataclass(frozen=True)
+class Coordinate(Expr):
+    """A coordinate of a vector of the head's space; the letter runs over `axes` of the head."""
+
+    vector: Vector
+    axis: Letter
+
+
+@dataclass(frozen=True)
+class Embedding(Expr):
+    """A coordinate of g(w), the head's row at the token w = `letter`."""
+
+    head: Head
+    letter: Letter
+    axis: Letter
+
+
+@dataclass(frozen=True)
+class Bias(Expr):
+    """b_w, the head's bias at the token w = `letter`."""
+
+    head: Head
+    letter: Letter
+
+
+@dataclass(frozen=True)
 class Logit(Expr):
     """`<g(w), u>` for a direction, `<g(w), h> + b_w` for a point, at the token w = `letter`."""
 
-    vector: Point | Direction
+    vector: Vector
     letter: Letter
 
 
@@ -173,14 +240,14 @@ class Logit(Expr):
 class LogPartition(Expr):
     """A(h) = log sum_w exp(<g(w), h> + b_w)."""
 
-    point: Point
+    point: Hidden
 
 
 @dataclass(frozen=True)
 class Softmax(Expr):
     """p_h(w), the head's law at a point; always positive."""
 
-    point: Point
+    point: Hidden
     letter: Letter
 
 
@@ -293,6 +360,11 @@ def mul(*factors: Expr) -> Expr:
     if number != 1:
         rest.insert(0, Const(number))
     return rest[0] if len(rest) == 1 else Mul(tuple(rest))
+
+
+def axes(head: Head) -> Object:
+    """The coordinates of a head's space, as an object: its letters number them, its size is d."""
+    return Object(f"axes({head.name})")
 
 
 def log(of: Expr | Number) -> Expr:

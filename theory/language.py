@@ -4,7 +4,8 @@
     comparison = expr ( "=" | "<=" | ">=" ) expr
     expr       = sums of rational multiples of H(A,B|C), I(A;B|C), I(A;B;C|D), log|A|, and 0
     condition  = A -> B -> C ...  |  A _||_ B | C  |  A = f(B,C)  |  comparison
-    diagram    = declarations "|-" term "=" term, as in  k: X -> Y; det f: X -> Y |- k >> copy[Y] = copy[X] >> k @ k
+    diagram    = declarations "|-" equation [ "given" equation { ("," | ";") equation } ],  equation = term "=" term,
+                 as in  k: X -> Y; det f: Y -> Z; h: X -> Z |- k >> f >> copy[Z] = h >> copy[Z] given k >> f = h
     laws       = declarations "|-" scalar comparison scalar, as in  p, q: law |- TV(p,q)^2 <= 1/2*KL(p,q)
 
 An information statement is about a law `p` of its variables, in the order in which the text first names them. The
@@ -61,7 +62,8 @@ categorical: CATEGORICAL LPAR name_of_divergence _SEMICOLON NAME _RPAR
 name_of_divergence: KIND [_COLON (NAME | [MINUS] NUMBER [SLASH NUMBER])]
 """
 _DIAGRAM = """
-diagram: [declaration (SEPARATOR declaration)*] TURNSTILE sequence EQUAL sequence
+diagram: [declaration (SEPARATOR declaration)*] TURNSTILE equation [GIVEN equation (SEPARATOR equation)*]
+equation: sequence EQUAL sequence
 declaration: [DET] NAME _COLON kind ARROW kind
 kind: (NAME | NUMBER) (STAR (NAME | NUMBER))*
 sequence: row (THEN row)*

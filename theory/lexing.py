@@ -152,18 +152,20 @@ def _kinds(
 def _with_separators(tokens: list[Token]) -> list[Token]:
     """The same tokens, where a comma behind `given` that starts a new condition has become a SEPARATOR.
 
-    A comma before the first operator of a condition cannot end it, so `given X,Y -> Z -> W` is one chain.
+    A comma before the first operator of a condition cannot end it, so `given X,Y -> Z -> W` is one chain. In a
+    diagram's conditions a comma outside brackets can do nothing else.
     """
     kinds = [token.type for token in tokens]
     if "GIVEN" not in kinds:
         return tokens
+    diagram = "TURNSTILE" in kinds
     depth, complete = 0, False
     for i in range(kinds.index("GIVEN"), len(tokens)):
         kind = kinds[i]
-        depth += (kind == "LPAR") - (kind == "_RPAR")
+        depth += (kind in ("LPAR", "_LBRACKET")) - (kind in ("_RPAR", "_RBRACKET"))
         if depth:
             continue
-        if kind == "_COMMA" and complete and _begins_condition(kinds, i + 1):
+        if kind == "_COMMA" and (diagram or (complete and _begins_condition(kinds, i + 1))):
             kind, tokens[i] = "SEPARATOR", Token("SEPARATOR", ",", tokens[i].start_pos)
         complete = kind != "SEPARATOR" and (complete or kind in _OPERATORS)
     return tokens

@@ -14,11 +14,16 @@ from .expressions import (
     ZERO,
     Abs,
     Add,
+    At,
+    Bias,
     Const,
+    Coordinate,
     Derivative,
     Dimension,
     Direction,
     DivergenceOf,
+    Element,
+    Embedding,
     Entropy,
     Entry,
     Equal,
@@ -38,6 +43,7 @@ from .expressions import (
     Softmax,
     Sum,
     Symbol,
+    Vector,
     walk,
 )
 from .lawforms import say
@@ -271,7 +277,7 @@ def _leaf(expr: Expr) -> _Piece:
         inside = f"|{expr.of.alphabet}|" if isinstance(expr.of, Size) else f"({show_expr(expr.of)})"
         return f"log{inside}", _ATOM
     if isinstance(expr, Logit):
-        product = f"<g{_of_head(expr.vector.head)}({_letter(expr.letter)}),{expr.vector.name}>"
+        product = f"<g{_of_head(expr.vector.head)}({_letter(expr.letter)}),{_vector(expr.vector)}>"
         if isinstance(expr.vector, Direction):
             return product, _ATOM
         return f"{product} + b{_of_head(expr.vector.head)}({_letter(expr.letter)})", _SUM
@@ -296,9 +302,17 @@ def _simple(expr: Expr) -> str:
     if isinstance(expr, Abs):
         return f"|{show_expr(expr.of)}|"
     if isinstance(expr, LogPartition):
-        return f"A{_of_head(expr.point.head)}({expr.point.name})"
+        return f"A{_of_head(expr.point.head)}({_vector(expr.point)})"
     if isinstance(expr, Softmax):
-        return f"p_{expr.point.name}({_letter(expr.letter)})"
+        return f"p_{_vector(expr.point)}({_letter(expr.letter)})"
+    if isinstance(expr, Element):
+        return f"{expr.array.name}[{_letters(expr.letters)}]"
+    if isinstance(expr, Coordinate):
+        return f"{_vector(expr.vector)}[{_letter(expr.axis)}]"
+    if isinstance(expr, Embedding):
+        return f"g{_of_head(expr.head)}({_letter(expr.letter)})[{_letter(expr.axis)}]"
+    if isinstance(expr, Bias):
+        return f"b{_of_head(expr.head)}({_letter(expr.letter)})"
     if isinstance(expr, Rank):
         return f"rank[{expr.u.name},{expr.v.name}]({show_expr(expr.form)})"
     if isinstance(expr, Dimension):
@@ -306,6 +320,11 @@ def _simple(expr: Expr) -> str:
     if isinstance(expr, Size):
         return f"|{expr.alphabet}|"
     raise TypeError(f"not an expression: {expr!r}")
+
+
+def _vector(vector: Vector) -> str:
+    """A point or a direction by its name, a hidden state of a family as h(x)."""
+    return f"{vector.points.name}({_letter(vector.letter)})" if isinstance(vector, At) else vector.name
 
 
 def _of_head(head: Head) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 
 from lark import Token
 from lark.visitors import Transformer_NonRecursive
@@ -225,9 +225,13 @@ class DiagramReader(Reader):
         self.atoms, self.wires = 0, 0
 
     def diagram(self, parts: list[Any]) -> Statement:
-        (left, _), equal, (right, _) = parts[-3:]
+        holds, *given = (part for part in parts if isinstance(part, Equal))
+        return Statement(holds, None, tuple(given))
+
+    def equation(self, parts: list[Any]) -> Equal:
+        (left, _), equal, (right, _) = parts
         try:
-            return Statement(Equal(left, right))
+            return cast(Equal, Statement(Equal(left, right)).holds)
         except CompositionError as error:
             self.refuse(place(equal), clipped(error), "two terms of one type")
 

@@ -15,9 +15,15 @@ from functools import cached_property
 from typing import Any
 
 from .expressions import (
+    Array,
+    At,
+    Bias,
+    Coordinate,
     Derivative,
     Direction,
     DivergenceOf,
+    Element,
+    Embedding,
     Entropy,
     Entry,
     Expr,
@@ -27,11 +33,13 @@ from .expressions import (
     Letter,
     Logit,
     Point,
+    Points,
     Rank,
     Relation,
     Softmax,
     Sum,
     Symbol,
+    axes,
     children,
     walk,
 )
@@ -162,7 +170,7 @@ def _check_names(statement: Statement) -> None:
     names = wire_names(statement.about.cod) if statement.about is not None else ()
     wires = frozenset(names)
     for node in walk(statement):
-        if isinstance(node, Box | Head | Point | Direction | Symbol):
+        if isinstance(node, Box | Head | Point | Points | Direction | Symbol | Array):
             first = known.setdefault(node.name, node)
             if first != node:
                 raise ValueError(f"the name {node.name!r} stands for two things: {_thing(first)} and {_thing(node)}")
@@ -196,6 +204,15 @@ def _check_types(node: Any) -> None:
             raise CompositionError(
                 f"the head {head.name} has tokens in {head.tokens}; {node.letter.name} is in {node.letter.alphabet}"
             )
+    elif isinstance(node, At) and node.letter.alphabet != node.points.over:
+        raise CompositionError(
+            f"{node.points.name} has a hidden state for each letter of {node.points.over}; "
+            f"{node.letter.name} is in {node.letter.alphabet}"
+        )
+    elif isinstance(node, Element) and tuple(letter.alphabet for letter in node.letters) != node.array.over:
+        raise CompositionError(f"the array {node.array.name} is over {show_type(node.array.over)}, not {node.letters}")
+    elif isinstance(node, Coordinate | Embedding | Bias):
+        _check_coordinates(node)
     elif isinstance(node, Derivative) and node.at.head != node.along.head:
         raise CompositionError(f"{node.at.name} and {node.along.name} belong to two heads")
     elif isinstance(node, Rank) and node.u.head != node.v.head:
@@ -206,3 +223,13 @@ def _check_types(node: Any) -> None:
             raise CompositionError(f"D compares terms of one type, not {signature(left)} with {signature(right)}")
         if (left.dom and over is None) or (over is not None and (over.dom or over.cod != left.dom)):
             raise CompositionError(f"D of terms from {show_type(left.dom)} is averaged over a state there")
+
+
+def _check_coordinates(node: Coordinate | Embedding | Bias) -> None:
+    """Axes number the coordinates of the head's space, letters its tokens."""
+    head = node.vector.head if isinstance(node, Coordinate) else node.head
+    wanted = [] if isinstance(node, Coordinate) else [(node.letter, head.tokens)]
+    wanted += [] if isinstance(node, Bias) else [(node.axis, axes(head))]
+    for letter, alphabet in wanted:
+        if letter.alphabet != alphabet:
+            raise CompositionError(f"{letter.name} is in {letter.alphabet}; the head {head.name} takes {alphabet} here")

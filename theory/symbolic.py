@@ -19,17 +19,23 @@ from .expressions import (
     ZERO,
     Abs,
     Add,
+    At,
+    Bias,
     Const,
+    Coordinate,
     Derivative,
     Dimension,
     Direction,
     DivergenceOf,
+    Element,
+    Embedding,
     Entropy,
     Entry,
     Equal,
     Exp,
     Expr,
     Head,
+    Hidden,
     Information,
     LessEq,
     Letter,
@@ -45,6 +51,8 @@ from .expressions import (
     Softmax,
     Sum,
     Symbol,
+    Vector,
+    axes,
 )
 from .programs import compile_term
 from .quantities import entry, expand
@@ -159,12 +167,27 @@ class _Translator:
             return self.dimension(expr.head)
         if isinstance(expr, Size):
             return self.size(expr.alphabet)
+        return self.component(expr)
+
+    def component(self, expr: Expr) -> Any:
+        """Numbers with indices: elements of arrays, coordinates, rows and biases of heads."""
+        if isinstance(expr, Element):
+            return self.box(expr.array.name, list(map(self.index, expr.letters)))
+        if isinstance(expr, Coordinate):
+            return self.coordinate(expr.vector, self.index(expr.axis))
+        if isinstance(expr, Embedding):
+            return self.sympy.IndexedBase(expr.head.name)[self.index(expr.letter), self.index(expr.axis)]
+        if isinstance(expr, Bias):
+            return self.bias(expr.head, self.index(expr.letter))
         raise TypeError(f"not an expression: {expr!r}")
 
     def sum(self, body: Any, index: Any, alphabet: Object) -> Any:
         return self.sympy.Sum(body, (index, 1, self.size(alphabet)))
 
     def size(self, alphabet: Object) -> Any:
+        head = alphabet.name.removeprefix("axes(").removesuffix(")")
+        if alphabet == axes(Head(head, alphabet)):
+            return self.dimension(Head(head, alphabet))
         return self.sympy.Symbol(f"n_{alphabet.name}", integer=True, positive=True)
 
     def index(self, letter: Letter) -> Any:
@@ -212,18 +235,25 @@ class _Translator:
     def dimension(self, head: Head) -> Any:
         return self.sympy.Symbol("d" if head.name == "W" else f"d_{head.name}", integer=True, positive=True)
 
-    def logit(self, vector: Point | Direction, token: Any) -> Any:
+    def logit(self, vector: Vector, token: Any) -> Any:
         """<g(w), u> or <g(w), h> + b_w, with h moved by the derivatives that are open."""
         sympy, head = self.sympy, vector.head
         j = sympy.Symbol("j", integer=True)
-        coordinate = sympy.IndexedBase(vector.name)[j]
-        for point, direction, parameter in self.shifts:
-            if point == vector:
-                coordinate += parameter * sympy.IndexedBase(direction.name)[j]
-        product = sympy.Sum(sympy.IndexedBase(head.name)[token, j] * coordinate, (j, 1, self.dimension(head)))
-        bias = sympy.IndexedBase("b" if head.name == "W" else f"b_{head.name}")
-        return product + bias[token] if isinstance(vector, Point) else product
+        row = sympy.IndexedBase(head.name)[token, j]
+        product = sympy.Sum(row * self.coordinate(vector, j), (j, 1, self.dimension(head)))
+        return product if isinstance(vector, Direction) else product + self.bias(head, token)
 
-    def log_partition(self, point: Point) -> Any:
+    def coordinate(self, vector: Vector, axis: Any) -> Any:
+        """A coordinate of a vector: h[j], or h[x, j] of a family, moved by the derivatives that are open."""
+        sympy = self.sympy
+        if isinstance(vector, At):
+            return sympy.IndexedBase(vector.points.name)[self.index(vector.letter), axis]
+        moves = [t * sympy.IndexedBase(u.name)[axis] for point, u, t in self.shifts if point == vector]
+        return sympy.Add(sympy.IndexedBase(vector.name)[axis], *moves)
+
+    def bias(self, head: Head, token: Any) -> Any:
+        return self.sympy.IndexedBase("b" if head.name == "W" else f"b_{head.name}")[token]
+
+    def log_partition(self, point: Hidden) -> Any:
         index = self.sympy.Symbol("i", integer=True)
         return self.sympy.log(self.sum(self.sympy.exp(self.logit(point, index)), index, point.head.tokens))

@@ -17,17 +17,24 @@ from typing import Any
 from lmlaws.theory.expressions import (
     Abs,
     Add,
+    Array,
+    At,
+    Bias,
     Const,
+    Coordinate,
     Derivative,
     Dimension,
     Direction,
     DivergenceOf,
+    Element,
+    Embedding,
     Entropy,
     Entry,
     Equal,
     Exp,
     Expr,
     Head,
+    Hidden,
     Information,
     Letter,
     Log,
@@ -35,6 +42,7 @@ from lmlaws.theory.expressions import (
     LogPartition,
     Mul,
     Point,
+    Points,
     Pow,
     Rank,
     Relation,
@@ -42,13 +50,15 @@ from lmlaws.theory.expressions import (
     Softmax,
     Sum,
     Symbol,
+    Vector,
+    axes,
     mul,
     rebuild,
     walk,
 )
 from lmlaws.theory.quantities import joint_entropies
 from lmlaws.theory.statements import Statement, free
-from lmlaws.theory.terms import Box, Copy, Discard, Id, Object, Par, Seq, Swap, Term, Type, wire_names
+from lmlaws.theory.terms import Box, Copy, Discard, Id, Object, Par, Seq, Swap, Term, Type, as_type, wire_names
 
 from .divergences import divergence, entropy
 from .kernels import Kernel
@@ -62,13 +72,18 @@ class UnevaluableError(ValueError):
 
 @dataclass
 class Instance:
-    """Values for everything that a statement quantifies over. Points are given as exp(h), rational and positive."""
+    """Values for everything that a statement quantifies over.
+
+    Points are given as exp(h), rational and positive; a family has one for each letter, an array is row-major.
+    """
 
     sizes: dict[Object, int]
     boxes: dict[str, Kernel] = field(default_factory=dict)
     heads: dict[str, ExactHead] = field(default_factory=dict)
     points: dict[str, tuple[Fraction, ...]] = field(default_factory=dict)
+    families: dict[str, tuple[tuple[Fraction, ...], ...]] = field(default_factory=dict)
     directions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    arrays: dict[str, tuple[Fraction, ...]] = field(default_factory=dict)
     symbols: dict[str, Fraction] = field(default_factory=dict)
     _terms: dict[Term, Kernel] = field(default_factory=dict, repr=False)
 
@@ -105,7 +120,7 @@ class Evaluator:
 
     def __init__(self, statement: Statement, instance: Instance) -> None:
         self.statement, self.instance = statement, instance
-        self._softmax: dict[Point, tuple[Fraction, ...]] = {}
+        self._softmax: dict[tuple[Head, tuple[Fraction, ...]], tuple[Fraction, ...]] = {}
         self._entropies: dict[tuple[str, ...], Exact] = {}
 
     def value(self, expr: Expr, letters: Mapping[Letter, int] | None = None) -> Exact:
@@ -143,11 +158,13 @@ class Evaluator:
 
     def _leaf(self, expr: Expr, at: dict[Letter, int]) -> Exact:
         if isinstance(expr, Logit):
-            return self._logit(expr.vector, at[expr.letter])
+            return self._logit(expr.vector, at[expr.letter], at)
         if isinstance(expr, Softmax):
-            return Exact.of(self.softmax(expr.point)[at[expr.letter]])
+            return Exact.of(self._law(expr.point, at)[at[expr.letter]])
         if isinstance(expr, LogPartition):
-            return log(sum(self._unnormalised(expr.point), Fraction(0)))
+            return log(sum(self._unnormalised(expr.point, at), Fraction(0)))
+        if isinstance(expr, Element | Coordinate | Embedding | Bias):
+            return self._component(expr, at)
         if isinstance(expr, Size):
             return Exact.of(self.instance.sizes[expr.alphabet])
         if isinstance(expr, Symbol):
@@ -198,20 +215,38 @@ class Evaluator:
             place = place * self.instance.sizes[letter.alphabet] + at[letter]
         return place
 
-    def _unnormalised(self, point: Point) -> tuple[Fraction, ...]:
-        return self.instance.heads[point.head.name].exp_logits(self.instance.points[point.name])
+    def _component(self, expr: Element | Coordinate | Embedding | Bias, at: dict[Letter, int]) -> Exact:
+        if isinstance(expr, Element):
+            return Exact.of(self.instance.arrays[expr.array.name][self._index(expr.letters, at)])
+        if isinstance(expr, Embedding):
+            return Exact.of(self.instance.heads[expr.head.name].W[at[expr.letter]][at[expr.axis]])
+        if isinstance(expr, Bias):
+            return log(Fraction(self.instance.heads[expr.head.name].weights[at[expr.letter]]))
+        if isinstance(expr.vector, Direction):
+            return Exact.of(self.instance.directions[expr.vector.name][at[expr.axis]])
+        return log(self._exp_point(expr.vector, at)[at[expr.axis]])
 
-    def softmax(self, point: Point) -> tuple[Fraction, ...]:
+    def _exp_point(self, point: Hidden, at: Mapping[Letter, int]) -> tuple[Fraction, ...]:
+        """exp(h) of a hidden state."""
+        if isinstance(point, At):
+            return self.instance.families[point.points.name][at[point.letter]]
+        return self.instance.points[point.name]
+
+    def _unnormalised(self, point: Hidden, at: Mapping[Letter, int]) -> tuple[Fraction, ...]:
+        return self.instance.heads[point.head.name].exp_logits(self._exp_point(point, at))
+
+    def _law(self, point: Hidden, at: Mapping[Letter, int]) -> tuple[Fraction, ...]:
         """p_h as rationals."""
-        if point not in self._softmax:
-            raw = self._unnormalised(point)
-            self._softmax[point] = tuple(x / sum(raw) for x in raw)
-        return self._softmax[point]
+        key = point.head, self._exp_point(point, at)
+        if key not in self._softmax:
+            raw = self._unnormalised(point, at)
+            self._softmax[key] = tuple(x / sum(raw) for x in raw)
+        return self._softmax[key]
 
-    def _logit(self, vector: Point | Direction, token: int) -> Exact:
+    def _logit(self, vector: Vector, token: int, at: Mapping[Letter, int]) -> Exact:
         head = self.instance.heads[vector.head.name]
-        if isinstance(vector, Point):
-            return log(self._unnormalised(vector)[token])
+        if not isinstance(vector, Direction):
+            return log(self._unnormalised(vector, at)[token])
         return Exact.of(sum(a * b for a, b in zip(head.W[token], self.instance.directions[vector.name])))
 
     def _rank(self, expr: Rank, at: dict[Letter, int]) -> int:
@@ -271,6 +306,8 @@ def differentiate(expr: Expr, at: Point, along: Direction) -> Expr:
         return _mean_logit(at, along)
     if isinstance(expr, Logit) and expr.vector == at:
         return Logit(along, expr.letter)
+    if isinstance(expr, Coordinate) and expr.vector == at:
+        return Coordinate(along, expr.axis)
     if isinstance(expr, Mul):
         parts = [
             mul(*expr.factors[:i], differentiate(factor, at, along), *expr.factors[i + 1 :])
@@ -313,6 +350,10 @@ def instance_of(statement: Statement, values: Mapping[str, Any]) -> Instance:
         if "W" not in values:
             raise ValueError("an instance of a statement about a head needs W")
         sizes.setdefault(head.tokens, len(values["W"]))
+        sizes.setdefault(axes(head), len(values["W"][0]))
+    for node in walk(statement):
+        if isinstance(node, Points) or (isinstance(node, Array) and len(node.over) == 1):
+            sizes.setdefault(as_type(node.over)[0], len(values[node.name]))
     missing = [part.name for part in statement.objects if part not in sizes]
     if missing:
         raise ValueError(f"the sizes of {', '.join(missing)} are not known; give sizes={{...}}")
@@ -326,6 +367,10 @@ def instance_of(statement: Statement, values: Mapping[str, Any]) -> Instance:
             instance.heads[node.name] = ExactHead(tuple(map(tuple, values["W"])), weights)
         elif isinstance(node, Point):
             instance.points[node.name] = tuple(_exponential(x) for x in values[node.name])
+        elif isinstance(node, Points):
+            instance.families[node.name] = tuple(tuple(map(_exponential, row)) for row in values[node.name])
+        elif isinstance(node, Array):
+            instance.arrays[node.name] = tuple(map(Fraction, _flat(values[node.name])))
         elif isinstance(node, Direction) and node.name in values:
             instance.directions[node.name] = tuple(values[node.name])
         elif isinstance(node, Symbol):
@@ -338,6 +383,11 @@ def _rows(statement: Statement, box: Box, values: Mapping[str, Any]) -> list[Any
         raise ValueError(f"no value for the box {box.name!r}; the statement has {[b.name for b in statement.boxes]}")
     table = list(values[box.name])
     return [table] if table and not isinstance(table[0], list | tuple) else table
+
+
+def _flat(rows: Any) -> list[Any]:
+    """The numbers of nested lists, in order."""
+    return [x for row in rows for x in _flat(row)] if isinstance(rows, list | tuple) else [rows]
 
 
 def _exponential(x: object) -> Fraction:
@@ -369,7 +419,9 @@ def as_json(statement: Statement, instance: Instance) -> dict[str, Any]:
         table = {"W": [list(row) for row in value.W], "b": [str(log(x)) for x in value.weights]}
         world.update(table if len(statement.heads) == 1 else {head.name: table})
     world.update({name: [str(log(x)) for x in t] for name, t in instance.points.items()})
+    world.update({name: [[str(log(x)) for x in t] for t in rows] for name, rows in instance.families.items()})
     world.update({name: list(u) for name, u in instance.directions.items()})
+    world.update({name: list(map(str, row)) for name, row in instance.arrays.items()})
     world.update({name: str(x) for name, x in instance.symbols.items()})
     parts = {"laws": laws, "kernels": kernels, "world": world}
     filled = {name: part for name, part in parts.items() if part}

@@ -15,9 +15,22 @@ from math import factorial, prod
 from random import Random
 from typing import Any
 
-from lmlaws.theory.expressions import Const, Direction, Equal, Head, Point, Rank, Size, Symbol, walk
+from lmlaws.theory.expressions import (
+    Array,
+    Const,
+    Direction,
+    Equal,
+    Head,
+    Point,
+    Points,
+    Rank,
+    Size,
+    Symbol,
+    axes,
+    walk,
+)
 from lmlaws.theory.statements import Statement
-from lmlaws.theory.terms import Box, Object, Type
+from lmlaws.theory.terms import Box, Object, Type, as_type
 
 from . import domains
 from .domains import HEIGHT
@@ -35,7 +48,8 @@ MOST_FIXED = 16
 
 @dataclass(frozen=True)
 class Sort:
-    """One quantified thing: a box, a function (a deterministic box), a head, a point, a direction or a symbol."""
+    """One quantified thing: a box, a function (a deterministic box), a head, a point or a family of them, a
+    direction, a symbol or an array of them."""
 
     kind: str
     name: str
@@ -46,12 +60,17 @@ class Sort:
         """Its cells, one a letter of the first type, and the type of a cell's entries where they are letters."""
         if isinstance(self.what, Box):
             return self.what.dom, self.what.cod
+        if isinstance(self.what, Array | Points):
+            return as_type(self.what.over), None
         return (self.what.tokens,) if self.kind == "head" else (), None
 
 
 def sorts(statement: Statement) -> tuple[Sort, ...]:
     """Everything that a statement quantifies over, in order of appearance, each once."""
-    kinds = {Box: "box", Head: "head", Point: "point", Direction: "direction", Symbol: "symbol"}
+    kinds = {
+        Box: "box", Head: "head", Point: "point", Points: "point", Direction: "direction",
+        Symbol: "symbol", Array: "symbol",
+    }  # fmt: skip
     found = [
         Sort("function" if isinstance(node, Box) and node.deterministic else kinds[type(node)], node.name, node)
         for node in walk(statement)
@@ -120,7 +139,8 @@ class Shape:
 
     def instance(self, values: tuple[Value, ...]) -> Instance:
         """The instance that these values of the cells make."""
-        instance, place = Instance(dict(self.sizes)), 0
+        axis_sizes = {axes(thing.what): self.dimensions[thing.name] for thing in self.things if thing.kind == "head"}
+        instance, place = Instance({**self.sizes, **axis_sizes}), 0
         for thing in self.things:
             rows = values[place : place + self.letters(thing.type[0])]
             place += len(rows)
@@ -130,6 +150,10 @@ class Shape:
             elif thing.kind == "head":
                 W = tuple(tuple(map(int, row[:-1])) for row in rows)
                 instance.heads[thing.name] = ExactHead(W, tuple(row[-1] for row in rows))
+            elif isinstance(thing.what, Points):
+                instance.families[thing.name] = rows
+            elif isinstance(thing.what, Array):
+                instance.arrays[thing.name] = tuple(x for row in rows for x in row)
             elif thing.kind == "point":
                 instance.points[thing.name] = rows[0]
             elif thing.kind == "direction":
@@ -245,12 +269,14 @@ def levels(statement: Statement) -> Iterator[list[Shape]]:
     """The shapes of a statement, those with the same product of sizes and dimensions together, smallest first."""
     things = sorts(statement)
     tokens = {head.tokens for head in statement.heads}
+    spaces = {axes(head): head.name for head in statement.heads}
+    named = [part for part in statement.objects if part not in spaces]
     fixed = dict(_fixed(statement))
-    choices = [fixed.get(part, range(2 if part in tokens else 1, LETTERS + 1)) for part in statement.objects]
+    choices = [fixed.get(part, range(2 if part in tokens else 1, LETTERS + 1)) for part in named]
     shapes = [
-        Shape(things, dict(zip(statement.objects, choice)), dict(zip([h.name for h in statement.heads], dims)))
+        Shape(things, dict(zip(named, choice)), dict(zip(spaces.values(), dims)))
         for choice in product(*choices)
-        for dims in product((1, 2), repeat=len(statement.heads))
+        for dims in product((1, 2), repeat=len(spaces))
     ]
     for _, level in groupby(sorted(shapes, key=lambda s: s.product), lambda s: s.product):
         yield list(level)

@@ -9,9 +9,15 @@ from typing import Any
 from .theory.expressions import (
     Abs,
     Add,
+    Array,
+    At,
+    Bias,
     Const,
+    Coordinate,
     Direction,
     DivergenceOf,
+    Element,
+    Embedding,
     Entry,
     Exp,
     Expr,
@@ -22,11 +28,13 @@ from .theory.expressions import (
     LogPartition,
     Mul,
     Point,
+    Points,
     Pow,
     Size,
     Softmax,
     Sum,
     Symbol,
+    Vector,
 )
 from .theory.terms import Box, Copy, Discard, Id, Object, Swap, Term, as_type, par, seq
 
@@ -63,7 +71,7 @@ def expr(node: Sequence[Any]) -> Expr:
         vector = _vector(parts[0])
         if kind == "Logit":
             return Logit(vector, letter(parts[1]))
-        assert isinstance(vector, Point)
+        assert not isinstance(vector, Direction)
         return Softmax(vector, letter(parts[1]))
     return _leaf(kind, parts)
 
@@ -81,11 +89,25 @@ def _leaf(kind: str, parts: Sequence[Any]) -> Expr:
         return Sum(letter(parts[0]), expr(parts[1]))
     if kind == "LogPartition":
         point = _vector(parts[0])
-        assert isinstance(point, Point)
+        assert not isinstance(point, Direction)
         return LogPartition(point)
+    if kind == "Element":
+        return Element(Array(parts[0][1], as_type(parts[0][2])), tuple(map(letter, parts[1])))
+    if kind == "Coordinate":
+        return Coordinate(_vector(parts[0]), letter(parts[1]))
+    if kind == "Embedding":
+        return Embedding(_head(parts[0]), letter(parts[1]), letter(parts[2]))
+    if kind == "Bias":
+        return Bias(_head(parts[0]), letter(parts[1]))
     raise ValueError(f"no expression of a sum certificate: {kind}")
 
 
-def _vector(node: Sequence[Any]) -> Point | Direction:
-    kind, name, (_, head, tokens) = node
-    return (Point if kind == "Point" else Direction)(name, Head(head, Object(tokens)))
+def _head(node: Sequence[Any]) -> Head:
+    return Head(node[1], Object(node[2]))
+
+
+def _vector(node: Sequence[Any]) -> Vector:
+    if node[0] == "At":
+        _, name, head, over = node[1]
+        return At(Points(name, _head(head), Object(over)), letter(node[2]))
+    return (Point if node[0] == "Point" else Direction)(node[1], _head(node[2]))
