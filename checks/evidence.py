@@ -15,7 +15,15 @@ RESTS_ON = {
     "shannon": ("Shannon's inequalities",),
     "identity": ("sums over finite alphabets",),
     "sum": ("Jensen's inequality on finite alphabets",),
+    "processing": ("definitions of divergences",),
 }
+LAWS = {
+    "process": "data processing of divergences",
+    "average": "chain rule of divergences",
+    "chain": "chain rule of divergences",
+    "tensor": "additivity of divergences",
+}
+"""What the facts of the kind `processing` rest on beside the definitions."""
 
 
 def certificate(kind: str, statement: Statement, steps: dict[str, Any]) -> dict[str, Any]:
@@ -23,6 +31,11 @@ def certificate(kind: str, statement: Statement, steps: dict[str, Any]) -> dict[
     rests_on = list(RESTS_ON[kind])
     if kind in ("identity", "sum") and statement.heads:
         rests_on.append("normalisation of softmax")
+    if kind == "shannon" and "copies" in steps:
+        rests_on.append("copy lemma")
+    if kind == "processing":
+        used = {fact[0] for links in steps.values() for *_, fact in links}
+        rests_on += dict.fromkeys(law for fact, law in LAWS.items() if fact in used)
     return {
         "kind": kind,
         "statement": statement.canonical,

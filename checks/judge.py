@@ -22,6 +22,9 @@ from .verdicts import Conditional, Holds, Measured, Proved, Refuted, Undecided, 
 
 AXIOMS = RESTS_ON["diagram"]
 
+LAST_RESORT = ("copies", "z3")
+"""Engines that are asked only where no other one has proved or refuted."""
+
 
 class SoundnessError(RuntimeError):
     """One engine proved, with a certificate that the checker accepts, what another refuted: a fault of lmlaws."""
@@ -56,17 +59,19 @@ def provers() -> tuple[Engine, ...]:
     from .provers.copies import CopyProver
     from .provers.identities import IdentityProver
     from .provers.markov import MarkovProver
+    from .provers.processing import ProcessingProver
     from .provers.shannon import ShannonProver
     from .provers.tangents import SumProver
 
-    return (MarkovProver(), IdentityProver(), ShannonProver(), CopyProver(1), SumProver())
+    return (MarkovProver(), IdentityProver(), ShannonProver(), CopyProver(1), ProcessingProver(), SumProver())
 
 
 def slow_provers() -> tuple[Engine, ...]:
-    """The engines that prove and are asked only where the search for a counterexample found none."""
+    """The engines of last resort: z3 refutes, the others prove."""
     from .provers.copies import CopyProver
+    from .provers.smt import SmtRefuter
 
-    return (CopyProver(),)
+    return (CopyProver(), SmtRefuter())
 
 
 def exact_engines() -> tuple[Engine, ...]:
@@ -84,11 +89,14 @@ def judge_statement(
     all_engines: bool,
     twins: Sequence[Statement] = (),
 ) -> Judgement:
-    """Ask the engines in turn. With `all_engines` each one speaks; else the first proof or refutation ends it."""
+    """Ask the engines in turn. With `all_engines` each one speaks, those of last resort where nothing is decided yet;
+    else the first proof or refutation ends it."""
     said: list[Verdict] = []
     refusals: list[tuple[str, str]] = []
     for engine in engines:
         reason = engine.accepts(statement)
+        if engine.name in LAST_RESORT and any(isinstance(verdict, Proved | Refuted) for verdict in said):
+            reason = reason or "decided without it"
         if reason is not None:
             refusals.append((engine.name, reason))
             continue
@@ -119,8 +127,8 @@ def combine(said: Sequence[Verdict], refusals: Sequence[tuple[str, str]]) -> Ver
     refutations = [v for v in said if isinstance(v, Refuted)]
     if proofs and refutations:
         raise SoundnessError(f"{proofs[0].engine} proved what {refutations[0].engine} refuted")
-    if proofs:  # a proof from the definitions says more of an axiom than the axiom does
-        return min(proofs, key=lambda proof: proof.rests_on == AXIOMS)
+    if proofs:  # a proof from the definitions says more than one that cites an axiom or a law of divergences
+        return min(proofs, key=lambda proof: proof.rests_on == AXIOMS or proof.certificate["kind"] == "processing")
     for verdict in said:
         if isinstance(verdict, Refuted | Measured):
             return verdict

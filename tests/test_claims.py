@@ -69,7 +69,9 @@ def test_verdict_is_as_expected(claim: Claim) -> None:
 MUST_BE_PROVED = ("C1", "C2", "C3", "C6", "E1", "N1", "N8", "S1", "S2", "S3", "G1")
 
 
-@pytest.mark.parametrize("claim", select(CLAIMS, MUST_BE_PROVED), ids=lambda claim: claim.id)
+@pytest.mark.parametrize(
+    "claim", [c for c in select(CLAIMS, MUST_BE_PROVED) if c.expects == "true"], ids=lambda claim: claim.id
+)
 def test_first_claims_come_out_proved(claim: Claim) -> None:
     verdict = judge(claim, exact_engines(), Budget(seconds=30, instances=1)).verdict
     assert isinstance(verdict, Proved)

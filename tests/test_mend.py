@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 
 from lmlaws.checks.engine import Budget
+from lmlaws.checks.exact.instances import Evaluator, Instance
+from lmlaws.checks.exact.kernels import Kernel
 from lmlaws.checks.exact.search import SearchEngine
+from lmlaws.checks.exact.worlds import ExactHead
 from lmlaws.checks.judge import as_json, judge, judge_alone, judge_statement, provers
 from lmlaws.checks.provers.mend import missing_hypotheses
 from lmlaws.checks.provers.sieve import Sieve
@@ -17,12 +21,13 @@ from lmlaws.checks.verdicts import Conditional, MissingHypothesis, Proved, Refut
 from lmlaws.evidence_text import mend_lines
 from lmlaws.face import missing_hypotheses as asked
 from lmlaws.face import prove
+from lmlaws.theory.analytic import E, along, derivative, pullback_metric, times
 from lmlaws.theory.claims import Claim, Mend, Source
-from lmlaws.theory.expressions import Equal, LessEq
+from lmlaws.theory.expressions import Direction, Equal, Head, LessEq, LogPartition, Point, as_expr, walk
 from lmlaws.theory.language import parse
 from lmlaws.theory.quantities import D, H, I, determined, independent
 from lmlaws.theory.statements import Statement
-from lmlaws.theory.terms import copy, discard, id, kernel, objects, state
+from lmlaws.theory.terms import Object, copy, discard, id, kernel, objects, state
 
 COPYING = "k: X -> Y |- k >> copy[Y] = copy[X] >> k @ k"
 CHAIN = "given X -> Y -> Z"
@@ -168,6 +173,79 @@ def test_eight_variables_stay_within_the_budget() -> None:
     names = [f"A{i}" for i in range(8)]
     statement = parse(f"H({','.join(names)}) <= " + " + ".join(f"1/2*H({name})" for name in names))
     assert isinstance(missing_hypotheses(statement, Budget(1)), tuple)  # and it comes back
+
+
+# --- a law of full support, and logits of mean zero
+
+FULL_SUPPORT = {
+    "p: law |- HD[chi2](p) = size - 1": ["p has full support"],
+    "p: law |- HD[alpha[2]](p) = 1/2*(size - 1)": ["p has full support"],
+    "p, q: law |- sum(q*(p/q)) = 1": ["q has full support"],
+    "p: law |- sum(p/p) = size": ["p has full support"],
+    "p: law |- HD[chi2](p) = size - 99/100": [],
+    "p, q: law |- sum(q*(p/q)) = 99/100": [],
+    "p: law |- sum(p^3) = sum(p^2)": [],
+    "p: law |- sum(p^0*p^0) <= 1": [],
+    "p, q: law |- renyi[inf](p,q) <= 1": [],
+}
+
+
+@pytest.mark.parametrize("text", FULL_SUPPORT)
+def test_full_support_is_named_where_it_suffices(text: str) -> None:
+    assert named(text) == FULL_SUPPORT[text]
+    assert isinstance(SearchEngine().decide(parse(text), BUDGET.restarted()), Refuted)
+
+
+@pytest.mark.parametrize("text", [text for text, names in FULL_SUPPORT.items() if names])
+def test_the_softmax_law_in_place_of_a_law_gives_the_same_values(text: str) -> None:
+    """At a law without zeros, which is the softmax law of its logs, both sides are what they were; a zero is far."""
+    statement = parse(text)
+    (mend,) = missing_hypotheses(statement, Budget(20))
+    (head,) = mend.statement.heads
+    (name,) = (node.name for node in set(walk(mend.statement)) if isinstance(node, Point))
+    for law in (["1/2", "1/2"], ["1/7", "2/7", "4/7"]):
+        sizes = {Object("X"): len(law)}
+        rows = {box.name: Kernel([law], (), (len(law),)) for box in statement.boxes}
+        before = Evaluator(statement, Instance(sizes, rows))
+        world = {head.name: ExactHead([[1]] * len(law), [Fraction(x) for x in law])}
+        after = Evaluator(mend.statement, Instance(sizes, rows, world, {name: (Fraction(1),)}))
+        assert after.sides(mend.statement.holds) == before.sides(statement.holds)
+        assert before.violation(statement.holds) is None
+    edge = Instance({Object("X"): 2}, {box.name: Kernel([[1, 0]], (), (2,)) for box in statement.boxes})
+    assert Evaluator(statement, edge).violation(statement.holds) is not None or len(statement.boxes) > 1
+
+
+V = Object("V")
+HEAD = Head("W", V)
+h, u, v = Point("h", HEAD), Direction("u", HEAD), Direction("v", HEAD)
+SECOND = E(h, times(along(u), along(v)))
+MEAN_ZERO: list[tuple[Equal | LessEq, list[str]]] = [
+    (Equal(pullback_metric(h, u, v), SECOND), ["<g,u> has mean zero under p_h", "<g,v> has mean zero under p_h"]),
+    (Equal(pullback_metric(h, u, v), SECOND * 2), []),
+    (Equal(E(h, along(u)) + E(h, along(v)), E(h, along(v)) * 2 + E(h, along(u)) ** 2), []),
+    (Equal(E(h, along(u)) + E(h, along(v)), E(h, along(v))), []),  # it says that the mean is zero
+    (LessEq(E(h, along(u)) * 2, as_expr(0)), []),
+    (Equal(derivative(LogPartition(h), h, u), SECOND - SECOND), []),
+]
+
+
+@pytest.mark.parametrize(("holds", "wanted"), MEAN_ZERO)
+def test_a_mean_of_zero_is_named_where_it_suffices(holds: Equal | LessEq, wanted: list[str]) -> None:
+    found = missing_hypotheses(Statement(holds), Budget(20))
+    assert [mend.hypothesis for mend in found] == wanted
+    assert isinstance(SearchEngine().decide(Statement(holds), BUDGET.restarted()), Refuted)
+
+
+def test_the_centred_statement_is_the_statement_where_the_mean_is_zero() -> None:
+    """And differs from it elsewhere: p_h = (1/3, 2/3) with logits 2, -1 along u, then 1, 1."""
+    holds = Equal(pullback_metric(h, u, v), SECOND)
+    mend = missing_hypotheses(Statement(holds), Budget(20))[0]
+    for rows, same in (([[2, 1], [-1, 3]], True), ([[1, 1], [1, 3]], False)):
+        world = {"W": ExactHead(rows, [Fraction(1), Fraction(2)])}
+        directions: dict[str, tuple[int, ...]] = {"u": (1, 0), "v": (0, 1)}
+        instance = Instance({V: 2}, {}, world, {"h": (Fraction(1), Fraction(1))}, directions=directions)
+        before = Evaluator(Statement(holds), instance).sides(holds)
+        assert (Evaluator(mend.statement, instance).sides(mend.statement.holds) == before) is same
 
 
 # --- the face, the command line, and claims

@@ -225,7 +225,7 @@ def test_planted_false_inequalities_are_never_proved() -> None:
 def test_identity_prover_reads_what_it_says() -> None:
     prover = IdentityProver()
     assert prover.accepts(Statement(LessEq(px, qx))) == "not an equation"
-    assert prover.accepts(equal(D("reverse_KL", p, q), D("KL", q, p))) is not None
+    assert prover.accepts(equal(D("renyi:0", p, q), D("KL", q, p))) is not None
 
 
 def test_a_hypothesis_at_a_point_is_not_differentiated() -> None:

@@ -353,7 +353,7 @@ def test_false_uses_of_the_copy_rule() -> None:
     statement = parse("I(A;B) <= 0")
 
     def refused(copied_over: list[Any], facts: list[Any]) -> str:
-        return rejected(certificate("shannon", statement, {}), {"copies": [copied_over], "<=": facts})
+        return rejected(certificate("shannon", statement, {"copies": []}), {"copies": [copied_over], "<=": facts})
 
     assert "not wires before" in refused([[0], [1]], [["-1", ["copy", 0, [2], [1]]], ["1", ["same", 0, [1, 2]]]])
     assert "not wires before" in refused([[0], [1]], [["-1", ["copy", 0, [2], [2]]]])
@@ -406,6 +406,7 @@ def test_a_child_that_writes_what_is_no_answer_is_a_failure(monkeypatch: pytest.
 
 
 def test_a_solver_that_lies_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs_lp, "SMALL", 0)  # the solver is asked for every program
     facts = elementals(3)
     target: Linear = {0b011: Fraction(1), 0b001: Fraction(-1)}
     weak: Linear = {0b011: Fraction(1), 0b001: Fraction(-2)}
@@ -421,6 +422,7 @@ def test_a_solver_that_lies_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_solver_that_hangs_or_gives_up_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs_lp, "SMALL", 0)
     monkeypatch.setattr(programs_lp, "IN_PROCESS", 0)
     monkeypatch.setattr(programs_lp, "simplex", lambda *_: time.sleep(60))
     assert "stopped" in decide("H(A) <= H(A,B)", seconds=0.3).evidence()["reason"]

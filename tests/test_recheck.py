@@ -602,14 +602,14 @@ def test_given_logits_are_used_only_for_all_letters_and_away_from_points() -> No
     at_point = identity(
         along(logit(U, W2), V), along(PARTITION, V), None, [["Equal", logit(U, W1), PARTITION]], uses=[0]
     )
-    assert "constants, symbols and sizes" in reason_of(at_point)
+    assert "neither Logit(direction, letter) = e nor" in reason_of(at_point)
     bound = identity(
         total(W2, along(logit(U, W2), V)), total(W2, along(PARTITION, V)), None,
         [["Equal", logit(U, W1), PARTITION]], uses=[0],
     )  # fmt: skip
-    assert "constants, symbols and sizes" in reason_of(bound)
+    assert "neither Logit(direction, letter) = e nor" in reason_of(bound)
     of_letter = identity(along(PARTITION, U), const(0), None, [["Equal", logit(U, W1), logit(V, W1)]], uses=[0])
-    assert "constants, symbols and sizes" in reason_of(of_letter)
+    assert "neither Logit(direction, letter) = e nor" in reason_of(of_letter)
     unused = identity(along(PARTITION, U), symbol, None, [["Equal", logit(U, W1), symbol]])
     assert "different normal forms" in reason_of(unused)
 

@@ -26,7 +26,7 @@ from ..verdicts import Proved, Undecided, Verdict
 from .child import Failure, bounded
 from .elementals import Closure, Fact, information, lattice, lattice_facts, special_facts
 from .linear import Linear, combine
-from .programs_lp import Variations, checked, multipliers
+from .programs_lp import Variations, checked, load_solver, multipliers
 from .shannon import Proof, ShannonProver, combination, read, targets
 from .symmetry import classes
 
@@ -112,6 +112,7 @@ def with_copies(
     target: Linear, special: Sequence[Fact], wires: int, steps: int, budget: Budget
 ) -> tuple[list[Copy], Proof] | Failure:
     """Copies, and multiples of facts about all wires that add up to the target; Failure with the reason."""
+    load_solver()
     found = bounded(search, target, special, wires, steps, seconds=budget.left())
     if isinstance(found, Failure):
         return Failure(f"copies of variables: {found.reason}")

@@ -8,15 +8,22 @@ that it can take (`infinities`), because splitting a logarithm may not set one i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from lmlaws.theory.divergences import divergence_row
 from lmlaws.theory.expressions import (
+    ONE,
     Abs,
     Add,
+    Bias,
     Const,
+    Coordinate,
     Derivative,
     Direction,
     DivergenceOf,
+    Element,
+    Embedding,
     Entry,
     Equal,
     Exp,
@@ -27,7 +34,6 @@ from lmlaws.theory.expressions import (
     LogPartition,
     Mul,
     Pow,
-    Relation,
     Size,
     Softmax,
     Sum,
@@ -49,8 +55,11 @@ from . import rules
 from .infinities import infinities
 from .polynomials import (
     Atom,
+    Bound,
     BoxEntry,
+    Component,
     Delta,
+    Hypotheses,
     LogitOf,
     OutOfTimeError,
     Parameter,
@@ -63,16 +72,26 @@ from .polynomials import (
     Weight,
     atom,
     letters,
+    logit,
+    moved,
     number,
     relabelled,
     sum_letters,
     total,
+    with_letters,
     within,
 )
 from .polynomials import fresh as fresh_letter
 
-READABLE = ("KL", "TV", "hellinger2", "triangular", "JS", "chi2")
-"""The divergences whose sums docs/certificates.md defines."""
+
+def unreadable(statement: Statement) -> str | None:
+    """Why the sums of this statement cannot be read: a divergence without a sum, or what is no sum over letters."""
+    for node in walk(statement.holds):
+        if isinstance(node, DivergenceOf) and divergence_row(node.name).summand is None:
+            return f"the divergence {node.name} has no rule here"
+        if type(node).__name__ in ("Rank", "Dimension"):
+            return "ranks and dimensions are not sums over letters"
+    return None
 
 
 class IdentityProver:
@@ -84,17 +103,12 @@ class IdentityProver:
     def accepts(self, statement: Statement) -> str | None:
         if not isinstance(statement.holds, Equal):
             return "not an equation"
-        for node in walk(statement.holds):
-            if isinstance(node, DivergenceOf) and node.name not in READABLE:
-                return f"the divergence {node.name} has no rule here"
-            if type(node).__name__ in ("Rank", "Dimension"):
-                return "ranks and dimensions are not sums over letters"
-        return None
+        return unreadable(statement)
 
     def decide(self, statement: Statement, budget: Budget, twins: Sequence[Statement] = ()) -> Verdict:
-        rewrites, uses = usable(statement.given)
+        rewrites, given, uses = usable(statement)
         try:
-            with within(budget):
+            with within(budget, given):
                 left, right = (normal(side, rewrites) for side in as_expressions(statement))
         except OutOfTimeError:
             return Undecided(self.name, f"more than {budget.seconds:g} seconds")
@@ -108,7 +122,9 @@ class IdentityProver:
 
 def common_form(statement: Statement) -> Expr:
     """The normal form of the left side, for people to read. Raises UnprovableError."""
-    return as_expression(normal(as_expressions(statement)[0], usable(statement.given)[0]))
+    rewrites, given, _ = usable(statement)
+    with within(Budget(seconds=math.inf), given):
+        return as_expression(normal(as_expressions(statement)[0], rewrites))
 
 
 def as_expressions(statement: Statement) -> tuple[Expr, Expr]:
@@ -124,18 +140,42 @@ def as_expressions(statement: Statement) -> tuple[Expr, Expr]:
     return expand(left, statement.about), expand(right, statement.about)
 
 
-def usable(given: tuple[Relation, ...]) -> tuple[dict[Direction, Expr], list[int]]:
-    """Hypotheses that rewrite: the logit along a direction is one number, the same at every token and point."""
-    rewrites: dict[Direction, Expr] = {}
-    uses = []
-    for i, relation in enumerate(given):
+def usable(statement: Statement) -> tuple[dict[Direction, Expr], Hypotheses, list[int]]:
+    """Hypotheses that rewrite: the logit along a direction is one number, the same at every token and point; the
+    entries of a box sum to one over an input; two boxes in sequence are a third. Heads known by coordinates."""
+    rewrites, uses = dict[Direction, Expr](), []
+    columns, products, bounds = set[tuple[Box, int]](), set[tuple[Box, Box, Box]](), []
+    for i, relation in enumerate(statement.given):
         left, right = relation.left, relation.right
-        if not (isinstance(relation, Equal) and isinstance(left, Logit) and isinstance(right, Expr)):
+        if not isinstance(relation, Equal):
+            bounds.append(Bound(i, relation.left, relation.right))
             continue
-        if isinstance(left.vector, Direction) and _plain(right) and left.vector not in rewrites:
-            rewrites[left.vector] = right
+        if isinstance(left, Seq) and isinstance(right, Box):
+            boxes = [part for part in left.parts if isinstance(part, Box)]
+            if len(boxes) == len(left.parts) == 2 and boxes[0].cod:
+                products.add((boxes[0], boxes[1], right))
+                uses.append(i)
+        elif not isinstance(right, Expr):
+            continue
+        elif isinstance(left, Logit) and isinstance(left.vector, Direction):
+            if _plain(right) and left.vector not in rewrites:
+                rewrites[left.vector] = right
+                uses.append(i)
+        elif (column := _column(left)) is not None and right == ONE:
+            columns.add(column)
             uses.append(i)
-    return rewrites, uses
+    known = (node for node in walk(statement) if isinstance(node, Coordinate | Embedding | Bias))
+    heads = frozenset(node.vector.head if isinstance(node, Coordinate) else node.head for node in known)
+    return rewrites, Hypotheses(frozenset(columns), frozenset(products), tuple(bounds), heads), uses
+
+
+def _column(left: object) -> tuple[Box, int] | None:
+    """The box and the place of the input, for a sum of a box's entries at different letters over one of its inputs."""
+    if not (isinstance(left, Sum) and isinstance(left.body, Entry) and isinstance(left.body.term, Box)):
+        return None
+    letters = (*left.body.ins, *left.body.outs)
+    good = left.letter in left.body.ins and len(set(letters)) == len(letters)
+    return (left.body.term, letters.index(left.letter)) if good else None
 
 
 def _plain(expr: Expr) -> bool:
@@ -164,23 +204,24 @@ def normal(expr: Expr, rewrites: dict[Direction, Expr]) -> Poly:
         return rules.apply(type(expr).__name__.lower(), normal(expr.of, rewrites))
     if isinstance(expr, Sum):
         letter = fresh_letter(expr.letter.alphabet)
-        return sum_letters((letter,), normal(_with_letter(expr.body, expr.letter, letter), rewrites))
+        return sum_letters((letter,), normal(with_letter(expr.body, expr.letter, letter), rewrites))
     if isinstance(expr, Entry):
         return entry_polynomial(expr.term, expr.ins, expr.outs)
     if isinstance(expr, Derivative):
         return rules.derivative(normal(expr.of, rewrites), expr.at, expr.along)
-    if isinstance(expr, Logit) and expr.vector in rewrites:
-        return normal(rewrites[expr.vector], {})
+    if isinstance(expr, Logit):
+        known = rewrites.get(expr.vector) if isinstance(expr.vector, Direction) else None
+        return logit(expr.vector, expr.letter) if known is None else normal(known, {})
     return atom(_leaf(expr))
 
 
 def _leaf(expr: Expr) -> Atom:
-    if isinstance(expr, Logit):
-        return LogitOf(expr.vector, expr.letter)
     if isinstance(expr, Softmax):
         return Weight(expr.point, expr.letter)
     if isinstance(expr, LogPartition):
         return Partition(expr.point)
+    if isinstance(expr, Element | Coordinate | Embedding | Bias):
+        return Component(expr)
     if isinstance(expr, Symbol):
         return Parameter(expr.name)
     if isinstance(expr, Size):
@@ -188,21 +229,28 @@ def _leaf(expr: Expr) -> Atom:
     raise UnprovableError(f"{type(expr).__name__}")
 
 
-def _with_letter(expr: Expr, old: Letter, new: Letter) -> Expr:
+def with_letter(expr: Expr, old: Letter, new: Letter) -> Expr:
     """The expression with a free letter renamed; an inner sum over the same letter keeps its own."""
 
+    def one(letter: Letter) -> Letter:
+        return new if letter == old else letter
+
     def change(letters: tuple[Letter, ...]) -> tuple[Letter, ...]:
-        return tuple(new if letter == old else letter for letter in letters)
+        return tuple(map(one, letters))
 
     if isinstance(expr, Sum) and expr.letter == old:
         return expr
     if isinstance(expr, Entry):
         return Entry(expr.term, change(expr.ins), change(expr.outs))
-    if isinstance(expr, Logit) and expr.letter == old:
-        return Logit(expr.vector, new)
-    if isinstance(expr, Softmax) and expr.letter == old:
-        return Softmax(expr.point, new)
-    return rebuild(expr, lambda part: _with_letter(part, old, new))
+    if isinstance(expr, Logit):
+        return Logit(moved(expr.vector, one), one(expr.letter))
+    if isinstance(expr, Softmax):
+        return Softmax(moved(expr.point, one), one(expr.letter))
+    if isinstance(expr, LogPartition):
+        return LogPartition(moved(expr.point, one))
+    if isinstance(expr, Element | Coordinate | Embedding | Bias):
+        return with_letters(expr, one)
+    return rebuild(expr, lambda part: with_letter(part, old, new))
 
 
 def entry_polynomial(term: Term, ins: tuple[Letter, ...], outs: tuple[Letter, ...]) -> Poly:
@@ -271,6 +319,8 @@ def _atom_expression(node: Atom, taken: set[str]) -> Expr:
         return Softmax(node.point, node.letter)
     if isinstance(node, LogitOf):
         return Logit(node.vector, node.letter)
+    if isinstance(node, Component):
+        return node.of
     if isinstance(node, Partition):
         return LogPartition(node.point)
     if isinstance(node, Parameter):

@@ -8,12 +8,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TypeAlias
 
+from lmlaws.theory.divergences import divergence_row
 from lmlaws.theory.expressions import (
     Abs,
     Add,
+    Bias,
     Const,
+    Coordinate,
     Derivative,
     DivergenceOf,
+    Element,
+    Embedding,
     Entropy,
     Entry,
     Exp,
@@ -37,15 +42,16 @@ Signs: TypeAlias = frozenset[int]
 """A set within {1, -1}: the infinities that a value can take."""
 
 NONE: Signs = frozenset()
-UNBOUNDED = ("KL", "chi2")
 ONE = Fraction(1)
 
 
 def infinities(expr: Expr) -> Signs:
     """The infinities that an expression can take. Raises UnprovableError when it can take both, or it is not known."""
     if isinstance(expr, DivergenceOf):
-        return frozenset({1}) if expr.name in UNBOUNDED else NONE
+        return frozenset({1}) if divergence_row(expr.name).infinite else NONE
     if isinstance(expr, Entropy | Information | Const | Symbol | Size | Entry | Softmax | Logit | LogPartition):
+        return NONE
+    if isinstance(expr, Element | Coordinate | Embedding | Bias):
         return NONE
     if isinstance(expr, Add):
         signs = frozenset().union(*map(infinities, expr.terms))
@@ -78,7 +84,12 @@ def _differentiable(expr: Derivative) -> Signs:
 
 def _positive(expr: Expr) -> bool:
     """Whether an expression is positive whatever the instance."""
-    return isinstance(expr, Softmax | Exp | Size) or (isinstance(expr, Const) and expr.value > 0)
+    if not isinstance(expr, Add):
+        return isinstance(expr, Softmax | Exp | Size) or (isinstance(expr, Const) and expr.value > 0)
+    try:
+        return any(map(_positive, expr.terms)) and all(_sign(term) == 1 for term in expr.terms)
+    except UnprovableError:
+        return False
 
 
 def _powers(expr: Expr) -> list[tuple[Expr, int]]:
@@ -118,6 +129,8 @@ def _vanish_with(factors: tuple[Expr, ...]) -> set[Expr]:
 
 def _factor(factor: Expr, present: set[Expr], others: set[Expr]) -> Signs:
     if isinstance(factor, Log):
+        if isinstance(factor.of, Add) and _positive(factor.of) and infinities(factor.of):
+            return infinities(factor.of)
         for part, _ in _powers(factor.of):
             _finite(part)
         return frozenset(-sign for part, sign in _powers(factor.of) if not _positive(part) and part not in present)
@@ -132,7 +145,7 @@ def _sign(expr: Expr) -> int:
     """1 for what is nonnegative, -1 for a negative number. Raises UnprovableError when the sign is not known."""
     if isinstance(expr, Const):
         return 1 if expr.value >= 0 else -1
-    if isinstance(expr, Entry | Softmax | Size | Exp | Abs):
+    if isinstance(expr, Entry | Softmax | Size | Exp | Abs | DivergenceOf):
         return 1
     if isinstance(expr, Pow) and (expr.exponent > 0 or _positive(expr.base)) and _sign(expr.base) == 1:
         return 1

@@ -10,15 +10,29 @@ names, so that equal text means equal polynomial. What a rule can't justify rais
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import count, permutations, product
 from math import factorial, prod
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from lmlaws.theory.expressions import Direction, Letter, Point
+from lmlaws.theory.expressions import (
+    At,
+    Bias,
+    Coordinate,
+    Direction,
+    Element,
+    Embedding,
+    Expr,
+    Head,
+    Hidden,
+    Letter,
+    Vector,
+    axes,
+    walk,
+)
 from lmlaws.theory.terms import Box, Object
 
 from ..engine import Budget
@@ -36,17 +50,42 @@ class OutOfTimeError(UnprovableError):
     """The budget is spent."""
 
 
-_budgets: list[Budget] = []
+class Bound(NamedTuple):
+    """low <= high, relation number `place` of `given`."""
+
+    place: int
+    low: Expr
+    high: Expr
+
+
+class Hypotheses(NamedTuple):
+    """What `given` says: places of inputs over which a box sums to one; (f, g, h) with f >> g = h; inequalities.
+
+    `heads` are those of which the statement knows coordinates: their logits are sums over coordinates.
+    """
+
+    columns: frozenset[tuple[Box, int]] = frozenset()
+    products: frozenset[tuple[Box, Box, Box]] = frozenset()
+    bounds: tuple[Bound, ...] = ()
+    heads: frozenset[Head] = frozenset()
+
+
+_contexts: list[tuple[Budget, Hypotheses]] = []
 
 
 @contextmanager
-def within(budget: Budget) -> Iterator[None]:
-    """Building polynomials raises OutOfTimeError in here once the budget is spent."""
-    _budgets.append(budget)
+def within(budget: Budget, given: Hypotheses = Hypotheses()) -> Iterator[None]:  # noqa: B008 - immutable
+    """Building polynomials uses these hypotheses in here, and raises OutOfTimeError once the budget is spent."""
+    _contexts.append((budget, given))
     try:
         yield
     finally:
-        _budgets.pop()
+        _contexts.pop()
+
+
+def hypotheses() -> Hypotheses:
+    """What may be used of boxes here."""
+    return _contexts[-1][1] if _contexts else Hypotheses()
 
 
 @dataclass(frozen=True)
@@ -62,7 +101,7 @@ class BoxEntry:
 class Weight:
     """p_h(w) of a softmax head: always positive."""
 
-    point: Point
+    point: Hidden
     letter: Letter
 
 
@@ -70,7 +109,7 @@ class Weight:
 class LogitOf:
     """The logit of a token at a point or along a direction."""
 
-    vector: Point | Direction
+    vector: Vector
     letter: Letter
 
 
@@ -78,7 +117,14 @@ class LogitOf:
 class Partition:
     """The log-partition function A(h)."""
 
-    point: Point
+    point: Hidden
+
+
+@dataclass(frozen=True)
+class Component:
+    """A real number with indices: of an array, a vector, or a head."""
+
+    of: Element | Coordinate | Embedding | Bias
 
 
 @dataclass(frozen=True)
@@ -125,7 +171,9 @@ class PowerOf:
     of: Poly
 
 
-Atom: TypeAlias = "BoxEntry | Weight | LogitOf | Partition | Parameter | SizeOf | Delta | Support | Function | PowerOf"
+Atom: TypeAlias = (
+    "BoxEntry | Weight | LogitOf | Partition | Component | Parameter | SizeOf | Delta | Support | Function | PowerOf"
+)
 Factors: TypeAlias = dict[Atom, Fraction]
 
 
@@ -199,12 +247,23 @@ def fresh(alphabet: Object) -> Letter:
     return Letter(f"#new{next(_numbers)}", alphabet)
 
 
+def logit(vector: Vector, letter: Letter) -> Poly:
+    """The logit of a token; a sum over coordinates for heads whose coordinates the statement knows."""
+    head = vector.head
+    if head not in hypotheses().heads:
+        return atom(LogitOf(vector, letter))
+    i = fresh(axes(head))
+    product = atom(Component(Embedding(head, letter, i))) * atom(Component(Coordinate(vector, i)))
+    unfolded = sum_letters((i,), product)
+    return unfolded if isinstance(vector, Direction) else unfolded + atom(Component(Bias(head, letter)))
+
+
 def letters(node: Any) -> Iterator[Letter]:
     """Every free occurrence of a letter in an atom or polynomial."""
     if isinstance(node, BoxEntry):
         yield from (*node.ins, *node.outs)
-    elif isinstance(node, Weight | LogitOf):
-        yield node.letter
+    elif isinstance(node, Weight | LogitOf | Partition | Component):
+        yield from (part for part in walk(node) if isinstance(part, Letter))
     elif isinstance(node, Delta):
         yield from (node.a, node.b)
     elif isinstance(node, Support):
@@ -232,15 +291,39 @@ def _renamed(node: Atom, names: Mapping[Letter, Letter]) -> Atom:
     if isinstance(node, BoxEntry):
         return BoxEntry(node.box, tuple(map(new, node.ins)), tuple(map(new, node.outs)))
     if isinstance(node, Weight):
-        return Weight(node.point, new(node.letter))
+        return Weight(moved(node.point, new), new(node.letter))
     if isinstance(node, LogitOf):
-        return LogitOf(node.vector, new(node.letter))
+        return LogitOf(moved(node.vector, new), new(node.letter))
+    if isinstance(node, Partition):
+        return Partition(moved(node.point, new))
+    if isinstance(node, Component):
+        return Component(with_letters(node.of, new))
     if isinstance(node, Delta):
         a, b = sorted((new(node.a), new(node.b)), key=repr)
         return Delta(a, b)
     if isinstance(node, Support):
         return Support(BoxEntry(node.of.box, tuple(map(new, node.of.ins)), tuple(map(new, node.of.outs))))
     return node
+
+
+_Vector = TypeVar("_Vector", bound=Vector)
+_Indexed = TypeVar("_Indexed", bound="Element | Coordinate | Embedding | Bias")
+
+
+def moved(vector: _Vector, new: Callable[[Letter], Letter]) -> _Vector:
+    """A vector with the letter of a family's hidden state replaced."""
+    return replace(vector, letter=new(vector.letter)) if isinstance(vector, At) else vector
+
+
+def with_letters(number: _Indexed, new: Callable[[Letter], Letter]) -> _Indexed:
+    """A number with indices at other letters."""
+    if isinstance(number, Element):
+        return replace(number, letters=tuple(map(new, number.letters)))
+    if isinstance(number, Coordinate):
+        return replace(number, vector=moved(number.vector, new), axis=new(number.axis))
+    if isinstance(number, Embedding):
+        return replace(number, letter=new(number.letter), axis=new(number.axis))
+    return replace(number, letter=new(number.letter))
 
 
 def rename_poly(poly: Poly, names: Mapping[Letter, Letter]) -> Poly:
@@ -344,7 +427,7 @@ def _product(a: Monomial, x: Fraction, b: Monomial, y: Fraction) -> Poly:
 
 def build(value: Fraction, bound: tuple[Letter, ...], factors: Factors) -> Poly:
     """The normal form of value * sum over `bound` of the product of the factors."""
-    if _budgets and not _budgets[-1].left():
+    if _contexts and not _contexts[-1][0].left():
         raise OutOfTimeError
     if not value:
         return ZERO_POLY
@@ -404,18 +487,47 @@ def _sum_rows(bound: tuple[Letter, ...], factors: Factors) -> tuple[Letter, ...]
         for node in factors:
             for letter in letters(node):
                 times[letter] = times.get(letter, 0) + 1
-        for node, exponent in list(factors.items()):
-            outs = node.outs if isinstance(node, BoxEntry) else (node.letter,) if isinstance(node, Weight) else None
-            if outs is not None and exponent == 1 and all(x in left and times[x] == 1 for x in outs):
-                del factors[node]
-                left = [x for x in left if x not in outs]
+        for over, gone in [(node, gone) for node, e in factors.items() if e == 1 for gone in _normalised(node)]:
+            if all(x in left and times[x] == 1 for x in gone):
+                del factors[over]
+                left = [x for x in left if x not in gone]
                 changed = True
                 break
+        changed = changed or _contract(left, factors, times)
     occurring = {x for node in factors for x in letters(node)}
     for letter in [x for x in left if x not in occurring]:
         _put(factors, SizeOf(letter.alphabet), Fraction(1))
         left.remove(letter)
     return tuple(left)
+
+
+def _contract(left: list[Letter], factors: Factors, times: dict[Letter, int]) -> bool:
+    """Replace f(z|x) g(y|z), summed over z, by h(y|x), where `given` says that f >> g = h."""
+    for f, g, h in hypotheses().products:
+        for one, other in product([n for n in factors if isinstance(n, BoxEntry) and factors[n] == 1], repeat=2):
+            gone = one.outs
+            if (one.box, other.box, other.ins) == (f, g, gone) and all(x in left and times[x] == 2 for x in gone):
+                del factors[one], factors[other]
+                _put(factors, BoxEntry(h, one.ins, other.outs), Fraction(1))
+                left[:] = [x for x in left if x not in gone]
+                return True
+    return False
+
+
+def _normalised(node: Atom) -> Iterator[tuple[Letter, ...]]:
+    """The letters over which an atom sums to one."""
+    if isinstance(node, Weight):
+        yield (node.letter,)
+    elif isinstance(node, BoxEntry):
+        yield node.outs
+        yield from ((letter,) for at, letter in enumerate(node.ins) if (node.box, at) in hypotheses().columns)
+
+
+def at_most_one(poly: Poly) -> bool:
+    """Whether a polynomial is a product of probabilities, or a part of one."""
+    (monomial, value), *rest = poly.terms or (((Monomial((), ())), Fraction(0)),)
+    small = all(isinstance(a, BoxEntry | Weight | Delta | Support) and e > 0 for a, e in monomial.factors)
+    return not rest and small and value <= 1 and not monomial.bound
 
 
 def _level(node: Any) -> int:

@@ -1,8 +1,9 @@
 """Linear programs in nonnegative and free multipliers, answered exactly.
 
-HiGHS solves in floating point and says which facts to use; the multipliers are then the exact solution of a linear
-system in these facts, and only that counts. Where its basis is no exact solution, z3's exact linear arithmetic is
-asked. Both are searches: whoever uses the answer checks it by adding up.
+Small ones are solved in exact rationals (simplex.py). For the others HiGHS solves in floating point and says which
+facts to use; the multipliers are then the exact solution of a linear system in these facts, and only that counts. Where
+its basis is no exact solution, z3's exact linear arithmetic is asked. All are searches: whoever uses the answer checks
+it by adding up.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from typing import Any
 from .child import Failure, bounded
 from .elementals import Fact
 from .linear import Coordinate, Linear, scaled
+from .simplex import cheapest
 
 Multipliers = dict[int, Fraction]
 """For each fact used, by its place, a multiplier that is not zero."""
 
+SMALL = 64
+"""The most facts for the simplex method in rationals: it takes 1 to 10 ms, importing HiGHS and numpy 150 to 400."""
 IN_PROCESS = 1000
 """The most columns for which HiGHS runs without a child process. A fork costs 10 ms; up to this size (6 variables have
 246 elemental inequalities) a solve takes 1 to 20 ms, and HiGHS looks at its time limit between iterations."""
@@ -44,6 +48,8 @@ def multipliers(
     rows = list(dict.fromkeys(key for fact in facts for key in fact.form))
     if not target.keys() <= set(rows):
         return INFEASIBLE
+    if len(facts) <= SMALL:
+        return _rational(target, facts, rows, costs)
     hint = _hint(target, facts, rows, costs, seconds)
     if hint is None or isinstance(hint, Failure):
         return hint or INFEASIBLE
@@ -61,16 +67,45 @@ def multipliers(
     return checked(target, facts, answer) or Failure("z3's multipliers do not add up")
 
 
+def _rational(
+    target: Linear, facts: Sequence[Fact], rows: list[Coordinate], costs: Sequence[float] | None
+) -> Multipliers | Failure:
+    """The cheapest multipliers, by the simplex method in rationals; a signed fact is two columns."""
+    from flint import fmpq
+
+    def entry(form: Linear, key: Coordinate) -> Any:
+        value = form.get(key, Fraction(0))
+        return fmpq(value.numerator, value.denominator)
+
+    columns = [(at, sign) for at, fact in enumerate(facts) for sign in ((1, -1) if fact.signed else (1,))]
+    table = [[*(sign * entry(facts[at].form, key) for at, sign in columns), entry(target, key)] for key in rows]
+    exact = [Fraction(0 if facts[at].signed else 1 if costs is None else costs[at]) for at, _ in columns]
+    values = cheapest(table, [fmpq(cost.numerator, cost.denominator) for cost in exact])
+    if values is None:
+        return INFEASIBLE
+    found: Multipliers = {}
+    for (at, sign), value in zip(columns, values):
+        if value:
+            found[at] = found.get(at, Fraction(0)) + sign * Fraction(int(value.p), int(value.q))
+    return found
+
+
 def _hint(
     target: Linear, facts: Sequence[Fact], rows: list[Coordinate], costs: Sequence[float] | None, seconds: float
 ) -> list[list[int]] | Failure | None:
     """What `simplex` says, from a child process where the program is large."""
     if len(facts) > IN_PROCESS:
+        load_solver()
         return bounded(simplex, target, facts, rows, costs, seconds, seconds=seconds)
     try:
         return simplex(target, facts, rows, costs, seconds)
     except RuntimeError as problem:
         return Failure(str(problem))
+
+
+def load_solver() -> None:
+    """Import HiGHS and numpy here, once, so that the child processes to come need not, each for itself."""
+    import highspy  # noqa: F401
 
 
 def simplex(

@@ -72,7 +72,7 @@ def usable(given: Sequence[Relation]) -> bool:
 def derivation(statement: Statement, budget: Budget) -> tuple[Rewrite, ...] | str:
     """Rewrites that lead from the left side of an equation of diagrams to its right side, or why none were found."""
     sides = [normal_form(side) for side in (statement.holds.left, statement.holds.right) if isinstance(side, Term)]
-    rules = list(_rules(statement.given))
+    rules = list(rules_of(statement.given))
     largest = max(len(form.boxes) for form in sides) + 2 * max((len(rule.pattern.boxes) for rule in rules), default=0)
     clock = Budget(min(SECONDS, budget.left()))
     paths: list[_Paths] = [{form: ()} for form in sides]
@@ -100,14 +100,14 @@ def _reached(
     queue = deque(paths)
     while queue:
         form = queue.popleft()
-        for step, new in _neighbours(form, rules, given, clock):
+        for step, new in neighbours(form, rules, given, clock):
             if len(new.boxes) <= largest and new not in paths:
                 paths[new] = (*paths[form], step)
                 queue.append(new)
                 yield new
 
 
-def _rules(given: Sequence[Relation]) -> Iterator[_Rule]:
+def rules_of(given: Sequence[Relation]) -> Iterator[_Rule]:
     """Both sides of each equation of diagrams; with fewer outputs kept where that needs fewer boxes."""
     for number, relation in enumerate(given):
         if not (isinstance(relation, Equal) and isinstance(relation.left, Term) and isinstance(relation.right, Term)):
@@ -130,7 +130,7 @@ def _choices(outputs: int) -> Iterator[tuple[int, ...]]:
         yield ()
 
 
-def _neighbours(
+def neighbours(
     form: NormalForm, rules: Sequence[_Rule], given: Sequence[Relation], clock: Budget
 ) -> Iterator[tuple[Rewrite, NormalForm]]:
     """Every rewrite of a diagram that was found, with what it gives."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import reduce
-from math import isqrt
 
-from lmlaws.theory.expressions import Direction, Point
+from lmlaws.theory.expressions import Coordinate, Direction, Point
 
 from .polynomials import (
     ZERO_POLY,
     BoxEntry,
+    Component,
     Delta,
     Factors,
     Function,
@@ -28,6 +28,7 @@ from .polynomials import (
     collect,
     fresh,
     letters,
+    logit,
     nonnegative,
     number,
     opened,
@@ -36,6 +37,8 @@ from .polynomials import (
     total,
 )
 
+MOST_ROOT = 10**15
+"""Roots of integers below this one are taken, exactly."""
 MOST_PRIME = 10_000
 """Rationals in logarithms are split over primes up to this one (docs/certificates.md)."""
 
@@ -70,7 +73,7 @@ def log(poly: Poly) -> Poly:
 
 def _log_atom(node: object) -> Poly:
     if isinstance(node, Weight):
-        return atom(LogitOf(node.point, node.letter)) - atom(Partition(node.point))
+        return logit(node.point, node.letter) - atom(Partition(node.point))
     if isinstance(node, Function) and node.name == "exp":
         return node.of
     if isinstance(node, PowerOf) and positive_combination(node.of):
@@ -136,11 +139,17 @@ def power(poly: Poly, exponent: Fraction) -> Poly:
 def _rational_power(value: Fraction, exponent: Fraction) -> Fraction:
     if exponent.denominator == 1:
         return value ** int(exponent)
-    if exponent.denominator == 2 and value > 0:
-        p, q = isqrt(value.numerator), isqrt(value.denominator)
-        if p * p == value.numerator and q * q == value.denominator:
+    if value > 0:
+        p, q = (_root(n, exponent.denominator) for n in (value.numerator, value.denominator))
+        if p and q:
             return Fraction(p, q) ** exponent.numerator
     raise UnprovableError(f"{value} to the power {exponent} is not rational")
+
+
+def _root(number: int, degree: int) -> int:
+    """The root of a perfect power, else 0."""
+    guess = round(number ** (1 / degree)) if number < MOST_ROOT else 0
+    return guess if guess**degree == number else 0
 
 
 def _content(poly: Poly) -> tuple[Poly, Poly]:
@@ -212,11 +221,13 @@ def _product_rule(value: Fraction, factors: Factors, at: Point, along: Direction
 
 def _atom_derivative(node: object, at: Point, along: Direction) -> Poly:
     if isinstance(node, Weight) and node.point == at:
-        return atom(node) * (atom(LogitOf(along, node.letter)) - _mean_logit(at, along))
+        return atom(node) * (logit(along, node.letter) - _mean_logit(at, along))
     if isinstance(node, Partition) and node.point == at:
         return _mean_logit(at, along)
     if isinstance(node, LogitOf) and node.vector == at:
-        return atom(LogitOf(along, node.letter))
+        return logit(along, node.letter)
+    if isinstance(node, Component) and isinstance(node.of, Coordinate) and node.of.vector == at:
+        return atom(Component(Coordinate(along, node.of.axis)))
     if isinstance(node, Function | PowerOf):
         inner = derivative(node.of, at, along)
         if not inner.terms or isinstance(node, PowerOf):
@@ -231,4 +242,4 @@ def _atom_derivative(node: object, at: Point, along: Direction) -> Poly:
 
 def _mean_logit(point: Point, along: Direction) -> Poly:
     letter = fresh(point.head.tokens)
-    return sum_letters((letter,), atom(Weight(point, letter)) * atom(LogitOf(along, letter)))
+    return sum_letters((letter,), atom(Weight(point, letter)) * logit(along, letter))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
-from math import lcm, log
+from math import fsum, lcm, log, prod
 from typing import TypeAlias
 
 Base: TypeAlias = "tuple[tuple[Fraction, Fraction], ...]"
@@ -23,6 +23,8 @@ DEPTH = 6
 LONGEST = 200
 SLACK = 1e-9
 """What rounding may hide of a value at 1 in the search; a checker decides it exactly."""
+PROBES = (1.01, 1.1, 1.5, 2.0, 4.0, 10.0, 100.0)
+"""Where the search looks at a function before it tries to prove it nonnegative."""
 ZERO = Fraction(0)
 
 
@@ -64,9 +66,24 @@ class Function:
                 logs[at] = logs.get(at, ZERO) + c
         return rational, {at: c for at, c in logs.items() if c}
 
+    def falls_below_zero(self) -> bool:
+        """Whether floats see a negative value, beyond what rounding hides: then there is no proof to look for."""
+        for u in PROBES:
+            parts = []
+            for (k, of, powers), c in self.terms.items():
+                value = float(c) * u ** float(k) * prod(_value(base, u) ** e for base, e in powers)
+                parts.append(value if of is None else value * log(_value(of, u)))
+            if fsum(parts) < -SLACK * fsum(map(abs, parts)):
+                return True
+        return False
+
     @property
     def has_logs(self) -> bool:
         return any(of is not None for _, of, _ in self.terms)
+
+
+def _value(base: Base, u: float) -> float:
+    return fsum(float(c) * u ** float(k) for k, c in base)
 
 
 def _collected(parts: Iterable[tuple[Key, Fraction]]) -> Function:
@@ -124,7 +141,7 @@ def _chain(function: Function, depth: int) -> list[Fraction] | None:
         return []
     rational, logs = function.at_one()
     least = float(rational) + sum(float(c) * log(at) for at, c in logs.items())
-    if depth == 0 or least < -SLACK or (rational < 0 and not logs):
+    if depth == 0 or function.falls_below_zero() or least < -SLACK or (rational < 0 and not logs):
         return None
     exponents = {k for (k, of, _) in function.terms if of is not None} or {k for k, _, _ in function.terms}
     for e in dict.fromkeys((ZERO, *(-k for k in sorted(exponents, reverse=True)))):

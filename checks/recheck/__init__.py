@@ -13,11 +13,10 @@ __all__ = ["Accepted", "Answer", "Rejected", "answers", "check"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What one checker says: no `reason` where it accepts a certificate, `unread` where it refuses its kind by name."""
+    """What one checker says: no `reason` where it accepts a certificate."""
 
     checker: str
     reason: str | None
-    unread: bool = False
 
 
 def answers(text: str, expected: object | None = None) -> tuple[Answer, ...]:
@@ -28,6 +27,4 @@ def answers(text: str, expected: object | None = None) -> tuple[Answer, ...]:
     from .flint import check as second  # python-flint is loaded only where it's asked for
 
     outcomes = (("standard", check(text, expected)), ("flint", second(text, expected)))
-    return tuple(
-        Answer(name, getattr(outcome, "reason", None), getattr(outcome, "unread", False)) for name, outcome in outcomes
-    )
+    return tuple(Answer(name, getattr(outcome, "reason", None)) for name, outcome in outcomes)

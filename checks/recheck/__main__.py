@@ -16,11 +16,7 @@ def main(paths: list[str]) -> int:
             lines = [f"rejected: can't be read: {error}"]
         else:
             said, first = answers(text), check(text)
-            lines = [
-                f"{'refused' if answer.unread else 'rejected'} by {answer.checker}: {answer.reason}"
-                for answer in said
-                if answer.reason is not None
-            ]
+            lines = [f"rejected by {a.checker}: {a.reason}" for a in said if a.reason is not None]
             if not lines and isinstance(first, Accepted):
                 rests, by = ", ".join(first.rests_on), " and ".join(answer.checker for answer in said)
                 sys.stdout.write(f"{_plain(path)}: accepted {first.kind}: {first.statement_text} ")

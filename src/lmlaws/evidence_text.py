@@ -9,7 +9,7 @@ from typing import Any
 
 from . import decoding
 from .terminal import paragraph, table
-from .theory.expressions import Equal, Relation
+from .theory.expressions import DivergenceOf, Equal, Relation
 from .theory.printing import show_expr, show_term
 from .theory.programs import Call, compile_term, normal_form
 from .theory.statements import Statement
@@ -24,8 +24,8 @@ MOST_MENDS = 6
 
 def proof_lines(statement: Statement, certificate: dict[str, Any]) -> list[str]:
     """The steps of a certificate, as lines."""
-    tell = {"shannon": _shannon, "diagram": _diagram, "identity": _identity, "sum": _sum}[certificate["kind"]]
-    return tell(statement, certificate["steps"])
+    kinds = {"shannon": _shannon, "diagram": _diagram, "identity": _identity, "sum": _sum, "processing": _processing}
+    return kinds[certificate["kind"]](statement, certificate["steps"])
 
 
 def _shannon(statement: Statement, steps: dict[str, Any]) -> list[str]:
@@ -163,6 +163,8 @@ FACTS = {
     "Compare": "for all a, b >= 0, by the signs of derivatives from a = b on, 0 <= {}",
     "Merge": "f(sum a, sum b) <= sum f(a, b), as f is convex and homogeneous, for f(a, b) = {}",
     "Schwarz": "(sum |a - b|)^2 <= (sum w) (sum (a - b)^2/w) by Cauchy and Schwarz, the fraction being {}",
+    "Jensen": "f(sum a b) <= sum a f(b) as the a add up to 1 and f is convex, for f(a) at b = 1, f(a, b) = {}",
+    "Chord": "f(a, b) <= what lies on the chord of f between (1, 1), (1, 0) and (0, 1), for f(a, b) = {}",
 }
 
 
@@ -172,12 +174,23 @@ def _sum(statement: Statement, steps: dict[str, Any]) -> list[str]:
     for _, _, parts in steps["links"]:
         lines += paragraph("next," if lines else "the right side is the left side and more:", first="  ")
         for _, _, multiplier, (kind, *fact) in parts:
-            *_, a, b, rows = fact
             times = show_expr(decoding.expr(multiplier)).replace("#", "")
-            told = [f"where a = {show_expr(decoding.expr(a))}, b = {show_expr(decoding.expr(b))}".replace("#", "")]
-            told += [f"times {times}"] if times != "1" else []
-            lines += paragraph(FACTS[kind].format(_rows(rows)), indent="      ", first="    ")
-            lines += paragraph(", ".join(told), indent="      ", first="      ")
+            told = [f"times {times}"] if times != "1" else []
+            if kind in FACTS:
+                *_, a, b, rows = fact
+                said = FACTS[kind].format(_rows(rows))
+                sides = f"where a = {show_expr(decoding.expr(a))}, b = {show_expr(decoding.expr(b))}"
+                told.insert(0, sides.replace("#", ""))
+            elif kind == "Square":
+                said = f"0 <= ({show_expr(decoding.expr(fact[0]))})^2".replace("#", "")
+            elif kind == "Product":
+                said = "0 <= the product of the hypotheses " + ", ".join(str(at + 1) for at in fact[0])
+            else:
+                exponent, bound = (show_expr(decoding.expr(side)) for side in fact[:2])
+                said = f"exp(-({exponent})) <= {bound}, because -log of that is at most {exponent}".replace("#", "")
+            lines += paragraph(said, indent="      ", first="    ")
+            lines += paragraph(", ".join(told), indent="      ", first="      ") if told else []
+            lines += _sum(statement, {"links": fact[2]}) if kind == "Exponential" else []
     return lines
 
 
@@ -194,6 +207,10 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
             parts.append((c, f"a^({rest[0]}) b^({1 - rest[0]})"))
         elif kind == "Gap":
             parts.append((c, f"(a - b)^2/({_terms(zip(rest, ('a', 'b', 'sqrt(a b)')))})"))
+        elif kind == "Over":
+            parts.append((c, f"a^({rest[0]}) b^({2 - rest[0]})/({_terms(zip(rest[1:], 'ab'))})"))
+        elif kind == "Logarithm":
+            parts.append((c, f"a^({rest[0]}) b^({1 - rest[0]}) log(({_terms(zip(rest[1:], 'ab'))})/b)"))
         else:
             above, below = (_terms(zip(half, "ab")) for half in (rest[:2], rest[2:]))
             above, below = (f"({side})" if " " in side else side for side in (above, below))
@@ -216,6 +233,50 @@ def _identity(statement: Statement, steps: dict[str, Any]) -> list[str]:
     for used in steps["uses"]:
         relation = statement.given[used]
         lines += paragraph(f"using the hypothesis {_side(relation.left)} = {_side(relation.right)}")
+    return lines
+
+
+WHY = {
+    "process": "by data processing",
+    "relabel": "as deterministic kernels pick one row",
+    "average": "by the chain rule, where both have one first part",
+    "chain": "by the chain rule",
+    "tensor": "by additivity",
+    "swap": "with the sides exchanged",
+    "same": "as both sides are one",
+    "nonneg": "as divergences are not negative",
+    "one": "of course",
+    "given": "by hypothesis",
+}
+
+
+def _processing(statement: Statement, steps: dict[str, Any]) -> list[str]:
+    """Each link: what is replaced by something larger or equal, how many times, and why."""
+    from .checks.provers import comparison
+    from .checks.provers.peeling import tidy
+
+    def total(atoms: Iterable[comparison.Atom | None]) -> str:
+        return " + ".join("1" if atom is None else divergence(atom) for atom in atoms) or "0"
+
+    def divergence(atom: comparison.Atom) -> str:
+        left, right, over = (term if term is None else tidy(term) for term in atom.slots)
+        assert left is not None
+        assert right is not None
+        return show_expr(DivergenceOf(atom.name, left, right, over))
+
+    lines: list[str] = []
+    for relation, links in steps.items():
+        low, high = ("left", "right") if relation == "<=" else ("right", "left")
+        lines += paragraph(f"from the {low} side up to the {high} side:" if links else f"{low} and {high} are the same")
+        for times, forward, (kind, *raw) in links:
+            fields = [decoding.term(x) if isinstance(x, list) and kind != "given" else x for x in raw]
+            if kind == "given":
+                terms = [x if x is None else decoding.term(x) for x in (*raw[1:4], raw[6], raw[8])]
+                fields = [raw[0], *terms[:3], *raw[4:6], terms[3], as_type(raw[7]), terms[4]]
+            move = comparison.Move(comparison.recalled(kind, fields, statement.given), forward)
+            sign = "<=" if kind in ("process", "nonneg", "one") else "="
+            told = f"{total(move.takes)} {sign} {total(move.gives)}, {WHY[kind]}"
+            lines += paragraph(told if times == "1" else f"{times} times {told}", indent="      ", first="    ")
     return lines
 
 

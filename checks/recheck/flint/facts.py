@@ -1,4 +1,4 @@
-"""Kind `sum`: chains of links between the two sides of an inequality, each of facts about nonnegative numbers."""
+"""Facts about nonnegative numbers, of kind `sum`: rows compared, merged, averaged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from functools import partial
 from math import lcm
 from typing import Any
 
-from flint import fmpq, fmpq_poly
+from flint import arb, ctx, fmpq, fmpq_poly
 
-from .expansion import HALF, Expansion
-from .generators import ONE, Letter, Mono, Poly, add_to, constant, single
-from .infinities import assuming, factors, forced, infinities, nonnegative
-from .reading import LARGE, Node, Reader, exactly, listed, need
+from .expansion import Expansion
+from .generators import ONE, Gen, Letter, Poly, add_to, constant, mix, nonnegative, positive, single
+from .infinities import assuming, factors, infinities
+from .infinities import nonnegative as seen
+from .reading import LARGE, Node, need
 from .sums import U
 
 Scope = Mapping[str, Letter]
@@ -20,102 +21,75 @@ DEGREE = 2000
 
 
 class Facts(Expansion):
-    """The two sides of links as polynomials, once their facts are seen to be true."""
+    """What facts about rows say, once they are seen to be true."""
 
     def __init__(self, statement: Node) -> None:
         super().__init__(statement)
-        self.laws, self.u = forced(statement[1][2]), self.gen(*U)
-
-    def finite(self, node: Node, beside: frozenset[Node] | None = None) -> None:
-        walked = assuming(node, self.laws, beside)
-        need(not infinities(walked), "what is shared, multiplied or compared may be infinite")
+        self.laws, self.u = dict[Node, Node](), self.gen("size", U)
 
     def bind(self, letters: tuple[Node, ...], scope: Scope) -> tuple[Scope, frozenset[Letter]]:
         need(len({x[1] for x in letters}) == len(letters), "a letter is bound twice")
         names = {x[1]: self.fresh(x[2]) for x in letters}
         return {**scope, **names}, frozenset(names.values())
 
-    def sides(self, link: Node) -> tuple[Poly, Poly]:
-        """The lower and the upper side of a link."""
-        _, shared, parts = link
-        self.finite(shared)
-        lower = self.expand(shared, {})
-        upper = dict(lower)
-        for _, letters, factor, fact in parts:
-            scope, bound = self.bind(letters, {})
-            self.finite(factor)
-            weight = self.expand(factor, scope)
-            need(_positive(weight), "a multiplier is not seen to be nonnegative")
-            for total, side in zip((lower, upper), self.fact(fact, scope), strict=True):
-                add_to(total, self.close(self.times(weight, side), bound))
-        return lower, upper
+    def weight(self, node: Node, scope: Scope, beside: frozenset[Node] | None = None, plain: bool = False) -> Poly:
+        """A multiplier or an argument, seen to be finite and nonnegative; if `plain`, perhaps by its shape."""
+        need(not infinities(assuming(node, self.laws, beside)), "what is multiplied or compared may be infinite")
+        poly = self.expand(node, scope)
+        shown = positive(poly) or (plain and seen(assuming(node, self.laws)))
+        need(shown, "an argument or a multiplier is not seen to be nonnegative")
+        return poly
 
-    def fact(self, fact: Node, scope: Scope) -> tuple[Poly, Poly]:
-        """What a fact says is at most what, with all that it needs."""
+    def compared(self, fact: Node, scope: Scope) -> tuple[Poly, Poly]:
+        """What a fact about rows says is at most what."""
         tag, *marks, first, second, rows = fact
-        need(all(map(_well_formed, rows)), "a row is out of its range")
-        scope, bound = (scope, frozenset[Letter]()) if tag == "Compare" else self.bind(marks[0], scope)
+        need(all(_well_formed(row, tag == "Jensen") for row in rows), "a row is out of its range")
+        scope, bound = self.bind(marks.pop() if tag in ("Merge", "Schwarz", "Jensen") else (), scope)
         plain = all(row[0] in ("Linear", "Apart") for row in rows)
-        kept = [frozenset(base for base, e in factors(node, 1) if e > 0) for node in (first, second)]
-        for node in (first, second):
-            self.finite(node, None if plain else kept[0] & kept[1])
-        a, b = (self.expand(node, scope) for node in (first, second))
-        for node, poly in ((first, a), (second, b)):
-            shown = _positive(poly) or (plain and nonnegative(assuming(node, self.laws)))
-            need(shown, "an argument is not seen to be nonnegative")
-        row, summed = partial(self.row, a=a, b=b), partial(self.close, bound=bound)
+        above, below = (frozenset(base for base, e in factors(node, 1) if e > 0) for node in (first, second))
+        beside = frozenset[Node]() if tag == "Jensen" else None if plain else above & below
+        a, b = (self.weight(node, scope, beside, plain) for node in (first, second))
+        summed, one, u = partial(self.close, bound=bound), constant(1), single(self.u)
         if tag == "Compare":
-            u, one = single(self.u), constant(1)
-            self.chain(self.plus(self.row(row, u, one, apart=(u, one)) for row in rows), marks[0])
-            self.chain(self.plus(self.row(row, one, u, apart=(u, one)) for row in rows), marks[1])
-            down = [one for one in rows if one[0] != "Linear" and one[1] < 0]
-            lower = add_to({}, self.plus(map(row, down)), -1)
-            return lower, self.plus(row(one) for one in rows if one not in down)
+            for exponents, x, y, sign in (marks[0], u, one, 1), (marks[1], one, u, -1):
+                signed = (("Linear", row[1], sign, -sign) if row[0] == "Apart" else row for row in rows)
+                self.chain(self.rows(signed, x, y), exponents)
+            down = [row for row in rows if row[0] != "Linear" and row[1] < 0]
+            return add_to({}, self.rows(down, a, b), -1), self.rows((row for row in rows if row not in down), a, b)
+        if tag == "Jensen":
+            need(summed(a) == one, "the weights of a Jensen do not add up to 1")
+            small = nonnegative(mix(one, b, 1, -1))
+            need(not small or not marks[0], "a chain is for numbers above 1, where there are none")
+            for exponents, x, y in ((marks[0], u, one), (marks[1], one, u))[small:]:
+                slope = self.derivative(self.rows((row for row in rows if row[0] != "Apart"), x, y), None, None)
+                self.chain(self.derivative(slope, None, None), exponents)
+            return self.rows(rows, summed(self.times(a, b)), one), summed(self.times(a, self.rows(rows, b, one)))
+        if tag == "Schwarz":
+            need(len(rows) == 1 and rows[0][:2] == ("Gap", 1), "the row of a Schwarz is one Gap with the factor 1")
+            mass, gap = summed(self.denominator(rows[0], a, b)), summed(self.abs(mix(a, b, 1, -1)))
+            need(positive(mass) and ONE in mass, "the denominators of a Schwarz are not seen to have a positive sum")
+            return self.times(gap, gap), self.times(mass, summed(self.rows(rows, a, b)))
+        need(all(map(_convex, rows)), "a row is not convex")
         if tag == "Merge":
-            need(all(map(_convex, rows)), "a row of a merge is not convex")
-            whole = summed(a), summed(b)
-            return self.plus(self.row(one, *whole) for one in rows), summed(self.plus(map(row, rows)))
-        need(len(rows) == 1 and rows[0][:2] == ("Gap", 1), "the row of a Schwarz is one Gap with the factor 1")
-        mass, gap = summed(self.denominator(rows[0], a, b)), summed(self.abs(_mix(a, b, 1, -1)))
-        need(_positive(mass) and ONE in mass, "the denominators of a Schwarz are not seen to have a positive sum")
-        return self.times(gap, gap), self.times(mass, summed(row(rows[0])))
-
-    # ---------------------------------------------------------------- rows
-
-    def denominator(self, row: Node, a: Poly, b: Poly) -> Poly:
-        s, t, r = row[2:]
-        return add_to(_mix(a, b, s, t), self.power(self.times(a, b), HALF) if r else {}, r)
-
-    def row(self, row: Node, a: Poly, b: Poly, apart: tuple[Poly, Poly] | None = None) -> Poly:
-        """A row at two polynomials, of which the first of `apart` is known to be the greater one."""
-        tag, c, *n = row
-        if tag == "Linear":
-            value = _mix(a, b, *n)
-        elif tag == "Apart":
-            value = _mix(*apart, 1, -1) if apart else self.abs(_mix(a, b, 1, -1))
-        elif tag == "Power":
-            value = self.times(self.power(a, n[0]), self.power(b, 1 - n[0]))
-        elif tag == "Gap":
-            gap = _mix(a, b, 1, -1)
-            value = self.product([gap, gap, self.power(self.denominator(row, a, b), fmpq(-1))])
-        else:
-            x, y = _mix(a, b, *n[:2]), _mix(a, b, *n[2:])
-            value = self.times(x, add_to(self.log(x), self.log(y), -1)) if x else {}
-        return add_to({}, value, c)
+            return self.rows(rows, summed(a), summed(b)), summed(self.rows(rows, a, b))
+        apart, half = self.abs(mix(a, b, 1, -1)), fmpq(1, 2)
+        total = self.times(self.rows(rows, one, one), mix(mix(a, b, half, half), apart, 1, -half))
+        for x, y, more in (one, {}, mix(a, b, half, -half)), ({}, one, mix(a, b, -half, half)):
+            value = self.rows(rows, x, y)  # refused where it is infinite
+            add_to(total, self.times(value, mix(more, apart, 1, half)))
+        return self.rows(rows, a, b), total
 
     # ---------------------------------------------------------------- chains
 
     def chain(self, function: Poly, exponents: tuple[Any, ...]) -> None:
         """Refuse unless the function of u is seen to be nonnegative for all u >= 1 by a chain of derivatives."""
         for exponent in exponents:
-            start = all(c > 0 for c in self.at_one(function).values())
+            start = _at_least_zero(self.renamed(function, {U: U}))
             need(start, "a function of a chain is not seen to be nonnegative at 1")
             factor = self.power(single(self.u), exponent) if exponent else constant(1)
             function = self.derivative(self.times(factor, function), None, None)
-        lowest: dict[Any, Any] = {}
-        for gen, e in (pair for mono in function for pair in mono):
-            lowest[gen] = min(lowest.get(gen, 0), e)
-        last = self.plus(add_to({}, self.cleared(mono, lowest), c) for mono, c in function.items())
+        lowest = {gen: min(dict(mono).get(gen, 0) for mono in function) for pairs in function for gen, _ in pairs}
+        last = self.each(function, lambda mono: self.cleared(dict(mono), lowest))
         need(all(gen is self.u for mono in last for gen, _ in mono), "the last function of a chain has a logarithm")
         terms = {sum((e for _, e in mono), fmpq(0)): c for mono, c in last.items()}
         m = lcm(*(int(e.q) for e in terms))
@@ -124,55 +98,39 @@ class Facts(Expansion):
         signs = all(c >= 0 for c in whole(fmpq_poly([1, 1])).coeffs())
         need(signs, "the last function of a chain is not seen to be nonnegative")
 
-    def at_one(self, function: Poly) -> Poly:
-        """The value of a function of u at 1."""
-        total: Poly = {}
-        for mono, c in function.items():
-            values = [(self.at_one(dict(gen.parts[0])) if gen is not self.u else constant(1)) for gen, _ in mono]
-            logs = [self.log(v) if gen.tag == "log" else v for v, (gen, _) in zip(values, mono, strict=True)]
-            add_to(total, self.product(self.power(v, e) for v, (_, e) in zip(logs, mono, strict=True)), c)
-        return total
-
-    def cleared(self, mono: Mono, lowest: Mapping[Any, Any]) -> Poly:
+    def cleared(self, powers: Mapping[Gen, Any], lowest: Mapping[Gen, Any]) -> Poly:
         """A product without its denominators."""
-        powers = {gen: dict(mono).get(gen, 0) - low for gen, low in lowest.items()}
-        bases = {gen: dict(gen.parts[0]) if gen.tag == "root" else single(gen) for gen in powers}
-        return self.product(self.power(bases[gen], fmpq(e)) for gen, e in powers.items() if e != 0)
+        rises = {gen: powers.get(gen, 0) - min(low, 0) for gen, low in lowest.items()}
+        bases = {gen: dict(gen.parts[0]) if gen.tag == "root" else single(gen) for gen in rises}
+        return self.product(self.power(bases[gen], fmpq(e)) for gen, e in rises.items() if e != 0)
 
 
-def _mix(a: Poly, b: Poly, s: Any, t: Any) -> Poly:
-    return add_to(add_to({}, a, s), b, t)
+def _at_least_zero(number: Poly) -> bool:
+    """Whether a number is seen to be >= 0: by its signs, or by its value if it is rational but for logs of primes."""
+    if all(c > 0 for c in number.values()):
+        return True
+    logs = [(c, gen, e) for mono, c in number.items() for gen, e in mono]
+    plain = all(len(mono) < 2 for mono in number) and all(g.tag == "log" and g.size == e == 1 for _, g, e in logs)
+    with ctx.workprec(500):
+        value = arb(number.get(ONE, 0))
+        for c, gen, _ in logs if plain else ():
+            value += arb(c) * arb(dict(gen.parts[0])[ONE]).log()
+        return bool(plain and value > 0)
 
 
-def _positive(poly: Poly) -> bool:
-    return all(c > 0 and all(gen.nonnegative for gen, _ in mono) for mono, c in poly.items())
-
-
-def _well_formed(row: Node) -> bool:
-    tag, _, *n = row
+def _well_formed(row: Node, averaged: bool) -> bool:
+    """Whether the numbers of a row are in their range, for a Jensen those where the row is finite at a = 0."""
+    tag, c, *n = row
+    if tag in ("Over", "Logarithm"):
+        return bool(averaged and n[0] > 0 and min(n) >= 0 and (n[2] > 0 or (tag == "Logarithm" and n[1] > 0)))
     if tag == "Power":
-        return n[0] not in (0, 1)
-    return tag in ("Linear", "Apart") or (min(n) >= 0 and max(n[-2:] if tag == "Ratio" else n) > 0)
+        return n[0] not in (0, 1) and (n[0] > 0 or not averaged)
+    if tag in ("Gap", "Ratio"):
+        finite = n[1] > 0 if tag == "Gap" else n[3] > 0 or n[1] == 0
+        return bool(min(n) >= 0 and max(n if tag == "Gap" else n[2:]) > 0 and (finite or not averaged))
+    return bool(tag == "Linear" or not averaged or c >= 0)
 
 
 def _convex(row: Node) -> bool:
     concave = row[0] == "Power" and 0 < row[2] < 1
     return row[0] == "Linear" or bool(row[1] <= 0 if concave else row[1] >= 0)
-
-
-def check_sum(statement: Node, steps: Any, reader: Reader) -> None:
-    """Refuse unless a chain of links leads from the left side to the right one."""
-    relation, links = statement[1], listed(exactly(steps, "links")["links"])
-    need(relation[0] == "LessEq" and links, "a sum certificate is for LessEq, with at least one link")
-    left, right = relation[1:]
-    if right[0] == "Pow" and right[2] == HALF:
-        left, right = ("Mul", (left, left)), right[1]
-    work = Facts(statement)
-    for side in (*relation[1:], left, right):
-        infinities(assuming(side, work.laws))
-    now = work.expand(left, {})
-    for link in links:
-        lower, upper = work.sides(reader.node(link, "link"))
-        need(lower == now, "a link does not start where the one before it ends")
-        now = upper
-    need(now == work.expand(right, {}), "the last link does not end at the right side")

@@ -6,17 +6,18 @@ sum binds is named #s.k, the k-th of a sum of size s, so that a sum never captur
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
 
 from flint import fmpq
 
-from .reading import LARGE, Node, need
+from .reading import LARGE, Budget, Node, need
 
 BITS = 20_000
 """Numbers with more bits are refused."""
-NESTED = ("log", "exp", "abs", "root")
+NESTED = ("log", "exp", "abs", "root", "inverse")
 
 
 class Letter(NamedTuple):
@@ -42,8 +43,10 @@ class Gen:
     tag      parts
     entry    box, input letters, output letters     delta    two letters        soft, logit    vector, letter
     lse      point                                  sym, size     name          sum            bound letters, monomial
+    coordinate   vector, letter      embedding   head, letters      bias   head, letter      element   array, letters
     log, exp, abs, root    a polynomial; root stands for itself under an exponent that is no positive integer
-    supp     a generator: 1 where it is positive, 0 where it is 0
+    inverse   a polynomial that `root` makes a generator p >= 0: 1/p where p > 0, else 0; has positive exponents only
+    With the exponent 0 a generator that may vanish stands for its support: 0 where it is 0, 1 elsewhere.
     """
 
     tag: str
@@ -60,18 +63,17 @@ class Gen:
     """Deterministic boxes with their input letters, where these are free: the box takes one value there."""
 
 
-class Table:
-    """Makes generators, each once, and counts the work that is done."""
+class Table(Budget):
+    """Makes generators, each once."""
 
     def __init__(self, work: int) -> None:
+        super().__init__(work)
         self.known: dict[Any, Gen] = {}
         self.rules: dict[Node, Poly] = {}
-        self.left, self.numbers = work, count()
-
-    def spend(self, amount: int) -> None:
-        """Raise RefusalError when all the work allowed is done."""
-        self.left -= amount
-        need(self.left >= 0, LARGE + "too many steps")
+        self.unfolded = set[Node]()
+        self.columns = set[tuple[Node, int]]()
+        self.joins: dict[tuple[Node, Node], Node] = {}
+        self.numbers = count()
 
     def gen(self, tag: str, *parts: Any) -> Gen:
         """The generator of this tag and these parts; a polynomial among these is given as the set of its items."""
@@ -81,30 +83,25 @@ class Table:
 
     def _make(self, tag: str, parts: tuple[Any, ...]) -> Gen:
         key: Any = Bag(parts) if tag == "delta" else parts
-        bound, calls, inner = frozenset[Letter](), frozenset[Any](), list[tuple[Gen, Any]]()
-        letters = frozenset(x for x in parts if isinstance(x, Letter))
-        if tag == "entry":
-            letters = frozenset(parts[1] + parts[2])
-            calls = frozenset([parts[:2]] if parts[0][4] else [])
-        elif tag == "sum":
-            inner, bound, key = list(parts[1]), frozenset(parts[0]), (parts[0], mono_key(parts[1]))
-        elif tag == "supp":
-            inner, key = [(parts[0], 1)], parts[0].key
-        elif tag in NESTED:
+        letters = frozenset(x for part in parts for x in (part, *part) if isinstance(x, Letter))
+        inner, calls = list[tuple[Gen, Any]](), frozenset[Any]()
+        if tag == "entry" and parts[0][4]:
+            calls = frozenset([parts[:2]])
+        if tag == "sum":
+            inner, key = list(parts[1]), (parts[0], mono_key(parts[1]))
+            letters = frozenset[Letter]().union(*(g.letters for g, _ in inner)) - letters
+            calls = frozenset(c for g, e in inner if e >= 1 for c in g.calls if letters.issuperset(c[1]))
+        if tag in NESTED:
             inner, key = [pair for mono, _ in parts[0] for pair in mono], poly_key(dict(parts[0]))
+            letters = letters.union(*(g.letters for g, _ in inner))
             if tag == "abs":  # which sign is taken depends on the names of letters
                 key = Bag(sorted((key, poly_key({mono: -c for mono, c in parts[0]}))))
-        letters = letters.union(*(g.letters for g, _ in inner)) - bound
-        if tag == "sum":
-            calls = frozenset(c for g, e in inner if e >= 1 for c in g.calls if letters.issuperset(c[1]))
-        positive = tag in ("entry", "delta", "soft", "size", "exp", "abs", "supp")
-        positive |= tag == "sum" and all(g.nonnegative for g, _ in inner)
-        positive |= tag == "root" and nonnegative(dict(parts[0]))
+        seen = tag in ("entry", "delta", "soft", "size", "exp", "abs", "inverse")
+        seen |= all(g.nonnegative for g, _ in inner) if tag == "sum" else tag == "root" and nonnegative(dict(parts[0]))
         vanishes = tag not in ("soft", "exp", "size") and (tag != "root" or bool(inner))
-        size = 1 + sum(g.size for g, _ in inner)
-        certain = tag in ("delta", "supp") or (tag == "entry" and parts[0][4])
+        size, certain = 1 + sum(g.size for g, _ in inner), tag == "delta" or (tag == "entry" and parts[0][4])
         self.spend(size)
-        return Gen(tag, parts, (tag, key), letters, size, positive, vanishes, certain, calls)
+        return Gen(tag, parts, (tag, key), letters, size, seen, vanishes, certain, calls)
 
     def primes(self, value: Any) -> list[tuple[int, int]]:
         """A positive rational as powers of primes, of which one above and one below the line may exceed 10,000."""
@@ -130,12 +127,15 @@ def poly_key(poly: Poly) -> Bag:
     return Bag(sorted((mono_key(mono), c) for mono, c in poly.items()))
 
 
+def positive(poly: Poly) -> bool:
+    """Whether a polynomial has no minus at all."""
+    return all(c > 0 and all(g.nonnegative for g, _ in mono) for mono, c in poly.items())
+
+
 def nonnegative(poly: Poly) -> bool:
     """Whether a polynomial is seen to be >= 0: no minus at all, or c - sum of c_i m_i with products m_i of weights."""
-    if all(c > 0 and all(g.nonnegative for g, _ in mono) for mono, c in poly.items()):
-        return True
     weights = all(e > 0 and g.tag in ("entry", "soft", "delta") for mono in poly for g, e in mono)
-    return weights and poly.get(ONE, 0) >= sum(abs(c) for mono, c in poly.items() if mono)
+    return positive(poly) or (weights and poly.get(ONE, 0) >= sum(abs(c) for mono, c in poly.items() if mono))
 
 
 def add_to(total: Poly, other: Poly, factor: Any = 1) -> Poly:
@@ -148,11 +148,21 @@ def add_to(total: Poly, other: Poly, factor: Any = 1) -> Poly:
     return total
 
 
+def mix(a: Poly, b: Poly, s: Any, t: Any) -> Poly:
+    """s a + t b."""
+    return add_to(add_to({}, a, s), b, t)
+
+
 def constant(value: Any) -> Poly:
     """A rational as a polynomial."""
     return {ONE: fmpq(value)} if value != 0 else {}
 
 
+def unit(pairs: Iterable[tuple[Gen, Any]]) -> Poly:
+    """A product of powers as a polynomial."""
+    return {frozenset(pairs): fmpq(1)}
+
+
 def single(gen: Gen) -> Poly:
     """A generator as a polynomial."""
-    return {frozenset([(gen, fmpq(1))]): fmpq(1)}
+    return unit([(gen, fmpq(1))])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .divergences import bounded, steep
 from .reading import Node, need
 
-FINITE = ("Const", "Symbol", "Size", "Entry", "Softmax", "Logit", "LogPartition", "Entropy", "Information")
+FINITE = {"Const", "Symbol", "Size", "Entry", "Softmax", "Logit", "LogPartition", "Entropy", "Information"}
+FINITE |= {"Element", "Coordinate", "Embedding", "Bias"}
 Signs = frozenset[int]
 NONE: Signs = frozenset()
 
@@ -14,7 +16,7 @@ NONE: Signs = frozenset()
 def forced(node: Node) -> dict[Node, Node]:
     """Of each law q the law p with D(p, q) infinite only where the expression is: elsewhere p vanishes where q does."""
     tag, first = node[0], node[1]
-    if tag == "DivergenceOf" and first in ("KL", "chi2") and node[4] is None:
+    if tag == "DivergenceOf" and steep(first) and node[4] is None:
         return {node[3]: node[2]}
     if tag == "Mul":
         moving = [part for part in first if part[0] != "Const" or part[1] <= 0]
@@ -41,6 +43,15 @@ def assuming(node: Any, laws: dict[Node, Node], beside: frozenset[Node] | None =
     return tuple(assuming(part, laws, frozenset() if inside else beside) for part in node)
 
 
+def tamed(node: Node) -> Node:
+    """An expression in which exp of minus infinity, which is 0, counts as a number, as a term or beside constants."""
+    tag, first = node[0], node[1]
+    if tag == "Exp":
+        return ("Symbol", "") if infinities(first) == {-1} else node
+    alone = tag == "Add" or (tag == "Mul" and sum(part[0] != "Const" for part in first) == 1)
+    return (tag, tuple(map(tamed, first))) if alone else node
+
+
 def infinities(node: Node, smooth: bool = False) -> Signs:
     """The signs of the infinities that an expression can take. Raises RefusalError where these are not seen, or both.
 
@@ -48,7 +59,7 @@ def infinities(node: Node, smooth: bool = False) -> Signs:
     """
     tag, first, signs = node[0], node[1], NONE
     if tag == "DivergenceOf":
-        signs = frozenset([1]) if first in ("KL", "chi2", "reverse_KL") else NONE
+        signs = NONE if bounded(first) else frozenset([1])
     elif tag == "Sum":
         signs = infinities(node[2], smooth)
     elif tag == "Add":
@@ -96,10 +107,12 @@ def _power(base: Node, exponent: Any, present: set[Node], smooth: bool) -> Signs
     """The infinities of one factor of a product that is 0 where one of those present vanishes."""
     if base[0] == "Log":
         inside = factors(base[1], 1)
-        need(not any(infinities(part, smooth) for part, _ in inside), "an infinite value under Log")
+        grown = NONE.union(*(infinities(part, smooth) for part, _ in inside))
+        rising = grown == {1} and base[1][0] == "Add" and _positive(base[1]) and not smooth
+        need(rising or not grown, "an infinite value under Log")
         plain = all(_positive(part) and part[0] not in ("Size", "Add") for part, _ in inside)
         need(plain or not smooth, "a derivative of a log of what is no product of Softmax, Exp and constants")
-        signs = frozenset(-1 if e > 0 else 1 for part, e in inside if part not in present and not _positive(part))
+        signs = grown.union(-1 if e > 0 else 1 for part, e in inside if part not in present and not _positive(part))
     else:
         signs = infinities(base, smooth)
     need(not signs or exponent == 1, "an infinite value under Pow")
@@ -124,4 +137,4 @@ def nonnegative(node: Node) -> bool:
     if tag in ("Mul", "Sum", "Pow"):
         parts = {"Mul": first, "Sum": node[2:], "Pow": (first,)}[tag]
         return all(map(nonnegative, parts)) and (tag != "Pow" or node[2] > 0)
-    return tag in ("Entry", "Abs") or _positive(node) or (tag == "Const" and first == 0)
+    return tag in ("Entry", "Abs", "DivergenceOf") or _positive(node) or (tag == "Const" and first == 0)

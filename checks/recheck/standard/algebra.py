@@ -23,6 +23,8 @@ Factors = list[tuple[Atom, Power]]
 Monomial = tuple[Letters, tuple[tuple[Atom, Power], ...]]
 Poly = dict[Monomial, Fraction]
 Frozen = tuple[tuple[Monomial, Fraction], ...]
+Columns = dict[Any, list[range]]  # the places of a box's letters over which its entries sum to one, beside its outputs
+Products = dict[Any, list[tuple[Any, Any]]]  # for a box f the (g, h) with f >> g = h
 UNIT: Monomial = ((), ())
 
 ONE = Fraction(1)
@@ -69,18 +71,33 @@ def merged(factors: Factors) -> Factors:
     return [(atom, to) for atom, to in powers.items() if to[0] or to[1]]
 
 
-def normalised(bound: Letters, factors: Factors) -> tuple[Letters, Factors] | None:
-    """Drop one kernel that is summed over all its outputs, or the letters that occur nowhere (rule 2)."""
+def normalised(bound: Letters, factors: Factors, columns: Columns) -> tuple[Letters, Factors] | None:
+    """Drop one kernel that is summed over all its outputs or a column, or the letters that occur nowhere (rule 2)."""
     used = [letters_of(atom) for atom, _ in factors]
-    for at, ((kind, data, letters), to) in enumerate(factors):
-        if kind in ("entry", "softmax") and to[0] == 1:
-            ins = letters[: len(data[2])] if kind == "entry" else ()
-            outs = letters[len(ins) :]
-            free = set(bound) - set(ins).union(*used[:at], *used[at + 1 :])
-            if set(outs) <= free and len(set(outs)) == len(outs):
-                return tuple(x for x in bound if x not in outs), factors[:at] + factors[at + 1 :]
+    for at, ((kind, data, letters), to) in enumerate(factors if bound else ()):
+        outs = range(len(data[2]) if kind == "entry" else len(letters) - 1, len(letters))
+        for places in [outs, *columns.get(data, ())] if kind in ("entry", "softmax") and to[0] == 1 else ():
+            gone = [letters[place] for place in places]
+            others = [letter for place, letter in enumerate(letters) if place not in places]
+            if set(gone) <= set(bound).difference(others, *used[:at], *used[at + 1 :]) and len({*gone}) == len(gone):
+                return tuple(x for x in bound if x not in gone), factors[:at] + factors[at + 1 :]
     sizes: Factors = [(("size", x[2], ()), ONCE) for x in bound if not any(x in letters for letters in used)]
     return (tuple(x for x in bound if any(x in letters for letters in used)), factors + sizes) if sizes else None
+
+
+def contracted(bound: Letters, factors: Factors, products: Products) -> tuple[Letters, Factors] | None:
+    """Replace f(z|x) g(y|z), summed over z, by h(y|x), where f >> g = h."""
+    for at, ((_, f, letters), to) in enumerate(factors if bound else ()):
+        for g, h in products.get(f, ()) if to[0] == 1 else ():
+            ins, made = letters[: len(f[2])], letters[len(f[2]) :]
+            for after, ((kind, data, others), power) in enumerate(factors):
+                if (kind, data, others[: len(g[2])]) == ("entry", g, made) and power[0] == 1 and after != at:
+                    rest = [factor for place, factor in enumerate(factors) if place not in (at, after)]
+                    outs = others[len(g[2]) :]
+                    free = set(bound).difference(ins, outs, *[letters_of(atom) for atom, _ in rest])
+                    if set(made) <= free and len({*made}) == len(made):
+                        return tuple(x for x in bound if x not in made), [*rest, (("entry", h, ins + outs), ONCE)]
+    return None
 
 
 class Ring:
@@ -90,6 +107,8 @@ class Ring:
 
     def __init__(self) -> None:
         self.work = self.count = 0
+        self.columns: Columns = {}
+        self.products: Products = {}
 
     def spend(self, steps: int) -> None:
         """Count work, and refuse beyond the limit."""
@@ -139,7 +158,7 @@ class Ring:
                         flat, polys = self.renamed(rest, {old: new})
                         flat += [] if old in bound else [(atom, ONCE)]
                         return self.multiplied(value, tuple(x for x in bound if x != old), flat, polys)
-            shorter = normalised(bound, factors)
+            shorter = normalised(bound, factors, self.columns) or contracted(bound, factors, self.products)
             if shorter is None:
                 return {(bound, tuple(factors)): value}
             bound, factors = shorter

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from .identity import check_identity
 from .printing import statement as printed
+from .processing import check_processing
 from .programs import check_diagram
 from .reading import Refusal, canonical, fields, need, parse
 from .shannon import check_shannon
@@ -14,6 +15,7 @@ from .sums import check_sum
 _FIELDS = ("kind", "statement", "hash", "rests_on", "steps")
 _RESTS_ON = {"diagram": "axioms of Markov categories", "shannon": "Shannon's inequalities"}
 _RESTS_ON |= {"identity": "sums over finite alphabets", "sum": "Jensen's inequality on finite alphabets"}
+_RESTS_ON |= {"processing": "definitions of divergences"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def _check(text: str, expected: object | None) -> Accepted:
     reader = Reader()
     statement = reader.statement(raw)
     needed = [_RESTS_ON[kind]] + ["normalisation of softmax"] * (kind in ("identity", "sum") and statement.heads)
+    needed += ["copy lemma"] * (kind == "shannon" and isinstance(steps, dict) and "copies" in steps)
+    needed += check_processing(statement, reader, steps) if kind == "processing" else []
     need(rests_on == needed, "rests_on is {}; it must be " + str(needed), rests_on)
     relation, *sides = statement.holds
     terms = sides[0][0] in TERMS
@@ -65,6 +69,6 @@ def _check(text: str, expected: object | None) -> Accepted:
         check_shannon(statement, steps)
     elif kind == "sum":
         check_sum(statement, reader, steps)
-    else:
+    elif kind == "identity":
         check_identity(statement, reader, terms, steps)
     return Accepted(printed(statement), kind, tuple(needed), digest)

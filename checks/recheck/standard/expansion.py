@@ -7,7 +7,7 @@ from typing import Any
 from .algebra import ONCE, ONE, Factors, Letter, Letters, Poly, total_of
 from .functions import Functions, number
 from .programs import Node, program, typed
-from .reading import combined, need
+from .reading import combined, need, rational
 from .shannon import Set, State
 
 HALF = Fraction(1, 2)
@@ -28,23 +28,49 @@ DIVERGENCES = {
     "JS": _rows("Ratio 1/2 1 0 1/2 1/2, Ratio 1/2 0 1 1/2 1/2"),
     "chi2": _rows("Power 1 2, Linear -1 1 0"),
 }
+_ORDERS = {"KL": ONE, "renyi:1": ONE, "alpha:1": ONE, "chi2": ONE * 2, "reverse_KL": ONE * 0, "alpha:0": ONE * 0}
+
+
+def order(which: str) -> tuple[str, Fraction]:
+    """The family of a divergence and its order: infinite at p > 0 = q from order 1 on, at p = 0 < q up to order 0."""
+    family, _, text = which.partition(":")
+    if which in DIVERGENCES or which in _ORDERS:
+        return "", _ORDERS.get(which, HALF)
+    need(family in ("alpha", "renyi") and text, "the divergence {} has no row", which)
+    value = rational(text)
+    need(family == "alpha" or value > 0, "the divergence {} has no row", which)
+    return family, value
+
+
+def rows_of(which: str) -> list[Node]:
+    """The rows of the summand of a divergence, or of the sum that a Renyi divergence is the log of."""
+    family, a = order(which)
+    if family == "renyi":
+        return [("Power", ONE, a)]
+    if family == "alpha":
+        return [("Power", 1 / (a * (a - 1)), a), ("Linear", 1 / (a * (1 - a)), a, 1 - a)]
+    return DIVERGENCES.get(which) or DIVERGENCES["KL" if a else "reverse_KL"]
 
 
 class Expansion(Functions):
     """Expands the expressions of one statement."""
 
-    def __init__(self, about: Node | None) -> None:
+    def __init__(self, about: Node | None, unfolded: Iterable[Node] = ()) -> None:
         super().__init__()
         self.about, self.rewrites, self.between = about, {}, list[Letter]()
+        self.unfolded = {*unfolded}
 
     def expand(self, node: Node, scope: Scope) -> Poly:
         """The polynomial of an expression; letters outside the scope are free."""
         kind = node[0]
-        if kind in ("Const", "Symbol", "Size", "Dimension", "LogPartition"):
+        if kind in ("Const", "Symbol", "Size", "Dimension"):
             return number(node[1]) if kind == "Const" else self.atom(kind.lower(), node[1])
-        if kind in ("Logit", "Softmax"):
-            letter = scope[node[2]] if node[2] in scope else node[2]
-            return self.logit(node[1], letter) if kind == "Logit" else self.atom("softmax", node[1], (letter,))
+        if kind in ("Logit", "LogPartition", "Softmax", "Coordinate", "Embedding", "Bias", "Element"):
+            data, places = node[1], [*node[2:]]
+            if data[0] == "At":
+                data, places = data[:2], [data[2], *places]
+            letters = tuple(scope.get(x, x) for x in (places[0] if kind == "Element" else places))
+            return self.logit(data, letters) if kind == "Logit" else self.atom(kind.lower(), data, letters)
         if kind == "Entry":
             return self.entry(node[1], *[tuple(scope.get(x, x) for x in letters) for letters in node[2:]])
         if kind == "Sum":
@@ -105,16 +131,19 @@ class Expansion(Functions):
 
     def divergence(self, node: Node) -> Poly:
         """D(left, right), averaged over the inputs."""
-        _, which, left, right, over = node
-        need(which in DIVERGENCES, "the divergence {} has no row", which)
+        _, which, left, right, over, *bare = node  # bare: the sum that a Renyi divergence is the log of
+        family, a = order(which)
+        rows = rows_of(which)
         ins = tuple(self.fresh(x) for x in typed(left)[0])
         outputs = program(left).outputs
         p, at = self.law(left, ins, frozenset(outputs))
         q = self.entry(right, ins, tuple(at[wire] for wire in outputs))
-        total = self.summed(self.rows(DIVERGENCES[which], p, q), tuple(at.values()))
+        total = self.summed(self.rows(rows, p, q), tuple(at.values()))
         if len(at) < len(outputs):  # what right gives off the diagonal, where left is 0
             off = combined([(number(1), 1), (self.summed(q, tuple(at.values())), -1)])
-            total = total_of([total, self.times(self.rows(DIVERGENCES[which], {}, number(1)), off)])
+            total = total_of([total, self.times(self.rows(rows, {}, number(1)), off)])
+        if family == "renyi" and not bare:
+            total = combined([(self.log(total), 1 / (a - 1))])
         return total if over is None else self.summed(self.times(self.entry(over, (), ins), total), ins)
 
     def rows(self, rows: Iterable[Node], a: Poly, b: Poly, apart: Poly | None = None) -> Poly:
@@ -125,8 +154,15 @@ class Expansion(Functions):
                 value = combined([(a, n[0]), (b, n[1])])
             elif kind == "Apart":
                 value = self.abs(less) if apart is None else apart
-            elif kind == "Power":
-                value = self.times(self.power(a, n[0]), self.power(b, 1 - n[0]))
+            elif kind in ("Power", "Over", "Logarithm"):
+                last = (1 if kind != "Over" else 2) - n[0]
+                need(last or kind != "Power", "a row a^1 b^0")
+                value = self.times(self.power(a, n[0]), self.power(b, last) if last else number(1))
+                mixed = combined([(a, n[1]), (b, n[2])]) if kind != "Power" else {}
+                if kind == "Over":
+                    value = self.times(value, self.power(mixed, -ONE))
+                elif kind == "Logarithm":
+                    value = self.times(value, combined([(self.log(mixed), 1), (self.log(b), -1)]))
             elif kind == "Gap":
                 value = self.times(less, less, self.power(self.weight(n, a, b), -ONE))
             else:

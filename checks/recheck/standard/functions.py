@@ -3,9 +3,26 @@
 from fractions import Fraction
 from math import gcd, lcm
 
-from .algebra import NESTED, NEVER_ZERO, ONCE, ONE, UNIT, Atom, Factors, Frozen, Letter, Poly, Power, Ring, letters_of
+from .algebra import (
+    NESTED,
+    NEVER_ZERO,
+    ONCE,
+    ONE,
+    UNIT,
+    Atom,
+    Factors,
+    Frozen,
+    Letter,
+    Letters,
+    Poly,
+    Power,
+    Ring,
+    letters_of,
+    total_of,
+)
 from .programs import Node
 from .reading import EXPONENT, bounded, combined, need, within
+from .statement import head_of
 
 NONNEGATIVE = ("entry", "softmax", "size", "dimension", "delta", "exp", "abs", "pow")
 
@@ -54,6 +71,7 @@ class Functions(Ring):
     """A ring with nested atoms."""
 
     rewrites: dict[Node, Frozen]  # what `given` says of Logit(direction, any letter)
+    unfolded: set[Node]  # the heads whose logits are sums over coordinates (rule 9)
 
     def raised(self, atom: Atom, renaming: dict[Letter, Letter], to: Power) -> Poly:
         base = self.substitute(atom[1], renaming)
@@ -62,10 +80,15 @@ class Functions(Ring):
         zero = to[0] <= 0 and to[1]
         return self.times(base, self.power(base, to[0] - 1)) if zero else self.power(base, to[0])
 
-    def logit(self, vector: Node, letter: Letter) -> Poly:
-        """Logit(vector, letter), rewritten where `given` says what it is."""
-        known = self.rewrites.get(vector)
-        return self.atom("logit", vector, (letter,)) if known is None else self.substitute(known, {})
+    def logit(self, vector: Node, letters: Letters) -> Poly:
+        """Logit(vector, letter), rewritten where `given` says what it is; a family's letter comes first."""
+        known, head = self.rewrites.get(vector), head_of(vector)
+        if known is not None or head not in self.unfolded:
+            return self.atom("logit", vector, letters) if known is None else self.substitute(known, {})
+        axis, token = self.fresh(f"axes({head[1]})"), letters[-1:]
+        rows = self.atom("embedding", head, (*token, axis)), self.atom("coordinate", vector, (*letters[:-1], axis))
+        product = self.summed(self.times(*rows), (axis,))
+        return product if vector[0] == "Direction" else total_of([product, self.atom("bias", head, token)])
 
     def content(self, frozen: Frozen) -> tuple[Fraction, Factors, Frozen]:
         """A positive rational, common nonnegative factors, and the rest (empty for 1), whose product it is."""
@@ -103,7 +126,7 @@ class Functions(Ring):
 
     def _log_atom(self, kind: str, data: Frozen, letters: tuple[Letter, ...]) -> Poly:
         if kind == "softmax":
-            return combined([(self.atom("logit", data, letters), 1), (self.atom("logpartition", data), -1)])
+            return combined([(self.logit(data, letters), 1), (self.atom("logpartition", data, letters[:-1]), -1)])
         if kind in ("exp", "pow"):
             inside = self.substitute(data, {})
             return inside if kind == "exp" else self.log(inside)
@@ -173,9 +196,11 @@ class Functions(Ring):
             return self.times(inside, by[kind]())
         if (kind, data) == point:
             return number(1)
-        if kind not in ("softmax", "logpartition", "logit") or data != point or kind == "logit":
-            return self.logit(along, letters[0]) if kind == "logit" and data == point else {}
+        if kind not in ("softmax", "logpartition", "logit", "coordinate") or data != point:
+            return {}
+        if kind in ("logit", "coordinate"):
+            return self.logit(along, letters) if kind == "logit" else self.atom(kind, along, letters)
         over = (self.fresh(point[2][2]),)
-        mean = self.summed(self.times(self.atom("softmax", point, over), self.logit(along, over[0])), over)
-        centred = combined([(self.logit(along, letters[0]) if letters else {}, 1), (mean, -1)])
+        mean = self.summed(self.times(self.atom("softmax", point, over), self.logit(along, over)), over)
+        centred = combined([(self.logit(along, letters) if letters else {}, 1), (mean, -1)])
         return mean if kind == "logpartition" else self.times(self.atom(*atom), centred)

@@ -6,7 +6,7 @@
 from fractions import Fraction
 from itertools import islice, permutations
 
-from .expansion import Expansion, Scope
+from .expansion import Expansion, Scope, order
 from .printing import expression
 from .programs import Node, typed
 from .reading import RENAMINGS, Refusal, fields, indices, need, shown
@@ -19,9 +19,8 @@ def check_identity(statement: Statement, reader: Reader, terms: bool, steps: obj
     raw, uses = fields(steps, ("normal", "uses"), "steps")
     reader.free = set()
     normal, free = reader.node(raw, "expr"), sorted(reader.free)
-    work = Expansion(statement.about)
-    rewrites = [_rewrite(statement, i) for i in indices(uses, len(statement.given), "uses")]
-    work.rewrites = {vector: work.frozen(work.expand(value, {})) for vector, value in rewrites}
+    work = Expansion(statement.about, statement.unfolded)
+    use(work, statement, uses)
     letters: tuple[Node, ...] = ()
     if terms:
         ins, outs = typed(left)
@@ -43,19 +42,31 @@ def _plain(node: Node) -> bool:
     return node[0] in ("Const", "Symbol", "Size") or (node[0] in ("Add", "Mul") and all(map(_plain, node[1])))
 
 
-def _rewrite(statement: Statement, number: int) -> tuple[Node, Node]:
-    """Logit(u, w) = e for all w, as u and e."""
-    relation, left, right = statement.given[number]
-    good = relation == "Equal" and left[0] == "Logit" and left[1][0] == "Direction" and _plain(right)
-    need(good, f"relation {number} of given is not Logit(direction, letter) = constants, symbols and sizes")
-    return left[1], right
+def use(work: Expansion, statement: Statement, raw: object) -> None:
+    """Let relations of given count: Logit(u, w) = e for all w, the sum of a column = 1, f >> g = h."""
+    for at in indices(raw, len(statement.given), "uses"):
+        relation, left, right = statement.given[at]
+        need(relation == "Equal", f"relation {at} of given is no equation")
+        if left[0] == "Logit" and left[1][0] == "Direction" and _plain(right):
+            work.rewrites[left[1]] = work.frozen(work.expand(right, {}))
+            continue
+        if left[0] == "Seq" and [part[0] for part in (*left[1], right)] == ["Box"] * 3 and left[1][0][3]:
+            work.products.setdefault(left[1][0], []).append((left[1][1], right))
+            continue
+        entry = left[2] if left[0] == "Sum" and left[2][0] == "Entry" and right == ("Const", 1) else ("", "", (), ())
+        letters = entry[2] + entry[3]
+        good = entry[1] and entry[1][0] == "Box" and len({*letters}) == len(letters) and left[1] in entry[2]
+        need(good, f"relation {at} of given is neither Logit(direction, letter) = e nor a column = 1 nor f >> g = h")
+        place = letters.index(left[1])
+        work.columns.setdefault(entry[1], []).append(range(place, place + 1))
 
 
 def infinities(node: Node) -> set[int]:
     """The infinities (+1, -1) that an expression can take; refused where it can take both or that is not seen."""
     kind, found = node[0], set[int]()
     if kind == "DivergenceOf":
-        return {1} if node[1] in ("KL", "chi2", "reverse_KL") else found
+        (family, a), bare = order(node[1]), len(node) > 5
+        return {1} if a >= 1 or (family == "renyi" and not bare) or (a <= 0) else found
     if kind == "Sum":
         return infinities(node[2])
     if kind == "Add":
@@ -92,6 +103,8 @@ def _factor(node: Node, others: tuple[Node, ...]) -> set[int]:
     covered = [base for base, exponent in powers(*others) if exponent > 0]
     found = set()
     inside = node if node[0] == "Pow" else node[1]
+    if inside[0] == "Add" and _positive(inside) and infinities(inside) == {1}:
+        return {1}  # the log of what is at least a positive number
     for base, exponent in powers(*(inside[1] if inside[0] == "Mul" else (inside,))):
         _finite(base, "a power or logarithm")
         if not _positive(base) and base not in covered and (exponent < 0 or node[0] == "Log"):
@@ -123,4 +136,5 @@ def sign_is_known(node: Node) -> bool:
         entry = last[1][-1] if kind == "Add" and last[0] == "Mul" else ("",)
         less = (("Const", 1), ("Mul", (("Const", -1), entry)))  # 1 minus a probability
         return all(map(sign_is_known, node[1])) or (node[1] == less and entry[0] in ("Entry", "Softmax"))
-    return kind in ("Entry", "Softmax", "Size", "Exp", "Abs") or (kind == "Const" and bool(node[1] >= 0))
+    known = ("Entry", "Softmax", "Size", "Exp", "Abs", "DivergenceOf")
+    return kind in known or (kind == "Const" and bool(node[1] >= 0))

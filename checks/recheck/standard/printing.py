@@ -53,8 +53,15 @@ def expression(node: Node) -> str:
         outs, ins = (names(x[1] for x in letters) for letters in (node[3], node[2]))
         return f"{term(first, True)}({outs}{' | ' * bool(ins)}{ins})"
     sorts = zip(node[1:], FIELDS[kind], strict=True)
-    parts = [expression(x) if sort == "expr" else names([x if sort == "name" else x[1]]) for x, sort in sorts]
+    parts = [expression(x) if sort == "expr" else _named(x) for x, sort in sorts]
     return f"{kind.lower()}({', '.join(parts)})"
+
+
+def _named(part: Node | str) -> str:
+    """A name, what a node is called, or several letters; a hidden state of a family by its letter."""
+    if isinstance(part, str) or not part or not isinstance(part[0], str):
+        return names([part] if isinstance(part, str) else [x[1] for x in part])
+    return f"{names([part[1][1]])}({names([part[2][1]])})" if part[0] == "At" else names([part[1]])
 
 
 def relation(node: Node) -> str:

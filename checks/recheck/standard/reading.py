@@ -11,7 +11,7 @@ FILE_BYTES, FORMAT_DEPTH = 4 * 1024 * 1024, 400  # the format's own limits; the 
 # nesting (and so every recursion, far from Python's own limit); strings and brackets; bits of a numerator
 WORK_DEPTH, TOKENS, BITS = 100, 1_000_000, 10_000
 # groups in an information; functions of functions; namings of bound letters; powers of sums; atoms handled in all
-GROUPS, HEIGHT, RENAMINGS, EXPONENT, WORK = 8, 10, 720, 64, 300_000
+GROUPS, HEIGHT, RENAMINGS, EXPONENT, WORK = 8, 10, 720, 64, 100_000
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _NUM = re.compile(r"-?[0-9]{1,1000}(/[1-9][0-9]{0,999})?")

@@ -136,7 +136,7 @@ def _next(text: str, statement: Statement, verdict: Verdict, seconds: float, sav
         ]
     if isinstance(verdict, Proved):
         return ["Check the proof again:", f"  {program()} recheck {shlex.quote(str(save))} --statement {quoted}"]
-    if isinstance(verdict, Refuted) and verdict.mends:
+    if isinstance(verdict, Refuted) and verdict.mends and (statement.is_diagram or statement.is_information):
         under = _quoted(_mends(text, statement, verdict)[0]["statement"])
         return ["Prove it under the missing hypothesis:", f"  {program()} prove {under}"]
     if isinstance(verdict, Refuted) and statement.is_diagram:

@@ -43,9 +43,7 @@ def _recheck(path: Path, wanted: Sequence[Statement]) -> int:
     if not _is_json(text):
         note(f"lmlaws: {clean(str(path))}: not JSON: {clean(failures[0][0].reason or '')}")
         return DATA
-    nearest = min(failures, key=_objections)
-    refused = all(answer.unread for answer in nearest if answer.reason is not None)
-    return _rejected(path, *_table(nearest), word="refused" if refused else "rejected")
+    return _rejected(path, *_table(min(failures, key=_objections)))
 
 
 def _forms(wanted: Sequence[Statement]) -> list[Any]:
@@ -56,8 +54,7 @@ def _table(said: Sequence[Answer]) -> list[str]:
     """A line for each checker: accepted, or why not."""
     lines = []
     for answer in said:
-        word = "refused" if answer.unread else "rejected"
-        word = "accepted" if answer.reason is None else f"{word}: {answer.reason}"
+        word = "accepted" if answer.reason is None else f"rejected: {answer.reason}"
         lines += paragraph(word, indent=" " * 13, first=f"  {answer.checker:<9}  ")
     return lines
 
@@ -67,8 +64,8 @@ def _objections(said: Sequence[Answer]) -> int:
     return sum(answer.reason is not None for answer in said)
 
 
-def _rejected(path: Path, *lines: str, word: str = "rejected") -> int:
-    say(f"{word}  {clean(str(path))}", *lines)
+def _rejected(path: Path, *lines: str) -> int:
+    say(f"rejected  {clean(str(path))}", *lines)
     return NO
 
 
