@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 
-.PHONY: audit quick test lint bench agreement soundness clean help
+.PHONY: audit quick study test lint bench agreement soundness invariance clean help
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,8 +22,11 @@ audit: $(READY)  ## the whole catalogue on exact instances and trained models, w
 quick: $(READY)  ## the audit's short form: small models, fewer instances
 	$(BIN)/lmlaws audit --quick
 
-test: $(READY)  ## the tests
-	$(BIN)/python -m pytest
+study: $(READY)  ## claims that can only be measured, on models trained here, with intervals and nulls; writes out/study
+	$(BIN)/python -m lmlaws.study
+
+test: $(READY)  ## the tests, on all cores
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -34,12 +37,12 @@ $(PEERS_READY): pyproject.toml constraints.txt bench/requirements.txt
 	$(PYTHON) -m venv $(PEERS)
 	echo '*' > $(PEERS)/.gitignore
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable . --requirement bench/requirements.txt
+		--constraint constraints.txt --editable '.[models]' --requirement bench/requirements.txt
 	# without what it asks for: its lark-parser ships the same package as lark, and it runs without torch
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps psitip==1.1.7
 	touch $(PEERS_READY)
 
-bench: $(PEERS_READY)  ## exact work timed beside its peers, about 3 minutes; writes docs/benchmarks.md
+bench: $(PEERS_READY)  ## work timed beside its peers, about 8 minutes; writes docs/benchmarks.md
 	$(PEERS)/bin/python -m bench
 
 agreement: $(PEERS_READY)  ## values on 1,000 random laws against mpmath, scipy and dit
@@ -47,6 +50,9 @@ agreement: $(PEERS_READY)  ## values on 1,000 random laws against mpmath, scipy 
 
 soundness: $(READY)  ## 2,000 random statements of up to 5 variables, true and false: no wrong verdict (about 10 minutes)
 	$(BIN)/python -m bench.soundness 2000
+
+invariance: $(READY)  ## every name of the catalogue replaced, also in the opposite order: the same verdicts (about 3 minutes)
+	$(BIN)/python -m bench.invariance
 
 clean:  ## remove the environments and what was computed
 	rm -rf $(VENV) $(PEERS) out build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

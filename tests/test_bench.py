@@ -79,7 +79,7 @@ def test_a_reason_does_not_break_the_table() -> None:
 
 def test_every_row_is_a_file_and_all_rows_run() -> None:
     files = {path.stem for path in (ROOT / "bench").glob("*.py")}
-    assert files == {*ROWS, "__init__", "__main__", "harness", "references", "soundness"}
+    assert files == {*ROWS, "__init__", "__main__", "harness", "references", "soundness", "invariance"}
 
 
 def test_every_peer_is_pinned_and_none_is_a_dependency() -> None:
@@ -92,7 +92,7 @@ def test_every_peer_is_pinned_and_none_is_a_dependency() -> None:
         *(need for needs in project["optional-dependencies"].values() for need in needs),
     ]
     assert not {re.match(r"[\w-]+", need)[0] for need in wanted} & set(pinned)  # type: ignore[index]
-    assert {"lmlaws", *pinned} >= set(PACKAGES) - {"python-flint", "numpy"}
+    assert {"lmlaws", *pinned} >= set(PACKAGES) - {"python-flint", "numpy", "torch"}
 
 
 def test_the_compared_kernels_are_dyadic_and_compose_alike() -> None:
