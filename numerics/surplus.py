@@ -167,7 +167,7 @@ def train(
             optimizer.step()
             done += 1
             if progress is not None and done % 20 == 0:
-                progress(round(100 * share), 100, f"draft head: step {done}, loss {float(loss):.3f}")
+                progress(round(100 * share), 100, f"draft head: step {done}, loss {float(loss.detach()):.3f}")
     return head.eval(), done
 
 
