@@ -21,6 +21,7 @@ from ..expressions import (
     LogPartition,
     Point,
     Rank,
+    Size,
     Softmax,
     Sum,
     Symbol,
@@ -93,5 +94,36 @@ degenerate_along_constants = Claim(
     twins=(
         Twin("without the hypothesis", given=()),
         Twin("not centred", Equal(E(h, times(along(u), along(v))), ZERO)),
+    ),
+)
+
+mean_logit = Size(head.tokens) ** -1 * Sum(a, Logit(u, a))
+spread = Sum(a, (Logit(u, a) - mean_logit) ** 2)
+variance = cov(h, along(u), along(u))
+boehning = Claim(
+    id="G8.a",
+    says="the pullback metric is at most half the centred logits' sum of squares, whatever the hidden state",
+    holds=LessEq(variance, Fraction(1, 2) * spread),
+    source=Source("Boehning 1992, Multinomial logistic regression algorithm", "Theorem"),
+    tight={"W": [[1], [0]], "h": [0], "u": [1]},
+    worked=Worked({"W": [[1], [0]], "h": [0], "u": [1]}, "1/4"),
+    twins=(
+        Twin("reversed", LessEq(Fraction(1, 2) * spread, variance)),
+        Twin("off by one percent", LessEq(variance, Fraction(99, 200) * spread)),
+    ),
+)
+low, high, tok = Symbol("low"), Symbol("high"), token(head)
+between = (LessEq(low, Logit(u, tok)), LessEq(Logit(u, tok), high))
+popoviciu = Claim(
+    id="G8.b",
+    says="the pullback metric is at most a quarter of the squared range of the logits' change",
+    holds=LessEq(variance, Fraction(1, 4) * (high - low) ** 2),
+    given=between,
+    source=Source("Popoviciu 1935, Sur les equations algebriques ayant toutes leurs racines reelles", "variance bound"),
+    tight={"W": [[1], [0]], "h": [0], "u": [1], "low": "0", "high": "1"},
+    worked=Worked({"W": [[1], [0]], "h": [0], "u": [1], "low": "0", "high": "1"}, "1/4"),
+    twins=(
+        Twin("only bounded below", given=between[:1]),
+        Twin("off by one percent", LessEq(variance, Fraction(99, 400) * (high - low) ** 2)),
     ),
 )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..claims import Claim, Source, Twin, Worked
-from ..expressions import ZERO, Equal, LessEq, Letter, Sum, minimum
+from ..claims import Claim, Mend, Source, Twin, Worked
+from ..expressions import ONE, ZERO, DivergenceOf, Equal, LessEq, Letter, Sum, log, minimum
 from ..language import parse
-from ..quantities import D, I, entry
-from ..terms import copy, discard, id, kernel, objects, state
+from ..quantities import D, H, I, categorical_entropy, entry
+from ..terms import Term, copy, discard, function, id, kernel, objects, state, swap
+from .divergence import COIN, FAIR
 
 SEC41 = Source("arXiv:2507.19247v2", "Section 4.1")
 XOR = {"p": ["1/4", "0", "0", "1/4", "0", "1/4", "1/4", "0"], "sizes": {"H": 2, "W1": 2, "W2": 2}}
@@ -168,4 +169,148 @@ best_coupling = Claim(
         Twin("reversed", LessEq(1 - D("TV", left, right), Sum(w, entry(joint, (), (w, w))))),
         Twin("off by one percent", LessEq(Sum(w, entry(joint, (), (w, w))), Fraction(99, 100) - D("TV", left, right))),
     ),
+)
+
+three = state("j", (S, W1, W2))
+
+
+def seen(name: str, law: Term, tokens: Term) -> DivergenceOf:
+    """I_D of the hidden state and what is seen of the two tokens."""
+    hidden_state, rest = law >> id(S) @ discard((W1, W2)), law >> discard(S) @ tokens
+    return D(name, law >> id(S) @ tokens, hidden_state @ rest)
+
+
+first_only, all_tokens = id(W1) @ discard(W2), id((W1, W2))
+BIASED = {"j": ["1/3", "0", "1/3", "0", "0", "1/3", "0", "0"], "sizes": {"H": 2, "W1": 2, "W2": 2}}
+tv_difference = Claim(
+    id="S1.c",
+    says="also for total variation a hidden state tells no less of two tokens than of the first",
+    holds=LessEq(seen("TV", three, first_only), seen("TV", three, all_tokens)),
+    source=Source("lmlaws", "beside (4.1)"),
+    tight={"j": ["1/2", "0", "0", "1/2"], "sizes": {"H": 2, "W1": 2, "W2": 1}},
+    worked=Worked(BIASED, "2/9"),
+    twins=(
+        Twin("reversed", LessEq(seen("TV", three, all_tokens), seen("TV", three, first_only))),
+        Twin(
+            "off by one percent",
+            LessEq(seen("TV", three, first_only), Fraction(99, 100) * seen("TV", three, all_tokens)),
+        ),
+    ),
+)
+token, then = state("w", W1), kernel("then", W1, (S, W2))
+stepped = token >> copy(W1) >> then @ id(W1) >> id(S) @ swap(W2, W1)
+conditional = D("TV", then, copy(W1) >> (then >> id(S) @ discard(W2)) @ (then >> discard(S) @ id(W2)), over=token)
+tv_surplus = Claim(
+    id="S1.d",
+    says="for total variation the difference of v1 is the conditional term of v2",
+    holds=Equal(seen("TV", stepped, all_tokens) - seen("TV", stepped, first_only), conditional),
+    source=Source("arXiv:2507.19247", "v1 Section 4.1 against v2 (4.2), read for another divergence"),
+    expects="refuted",
+    neighbour="S1.c",
+)
+
+hidden, verifier = state("h", S), kernel("verify", S, W1)
+drafter = kernel("draft", S, (W1, W2))
+agreed = Equal(drafter >> id(W1) @ discard(W2), verifier)
+BOTH = {"h": ["1"], "verify": [FAIR], "draft": [["1/2", "0", "0", "1/2"]], "sizes": {"W1": 2, "W2": 2}}
+drafters = {name: categorical_entropy(name, drafter, over=hidden) for name in ("KL", "TV", "hellinger2", "renyi:3/2")}
+drafter_entropy = [
+    Claim(
+        id=f"S8.a.{name}",
+        says=f"a drafter whose first token has the verifier's law has at least its {name} categorical entropy",
+        holds=LessEq(categorical_entropy(name, verifier, over=hidden), of_drafter),
+        given=(agreed,),
+        source=SEC41,
+        tight=BOTH,
+        worked=Worked(BOTH, COIN[name]),
+        twins=(
+            Twin("an arbitrary drafter", given=()),
+            Twin(
+                "off by one percent",
+                LessEq(categorical_entropy(name, verifier, over=hidden), Fraction(99, 100) * of_drafter),
+            ),
+        ),
+    )
+    for name, of_drafter in drafters.items()
+]
+any_drafter = Claim(
+    id="S8.b",
+    says="an effective drafter's categorical entropy is higher than the verifier's",
+    holds=LessEq(categorical_entropy("KL", verifier, over=hidden), drafters["KL"]),
+    source=SEC41,
+    expects="conditional",
+    mend=Mend("the drafter's first token has the verifier's law", given=(agreed,)),
+)
+
+four = state("j", (S, W1, W2, W3))
+LATER_XOR = {"j": ["1/4", "0", "0", "1/4", "0", "1/4", "1/4", "0"], "sizes": {"H": 2, "W1": 1, "W2": 2, "W3": 2}}
+later, surplus = H("W2", "W3"), I("H", ("W2", "W3"), given="W1")
+gain = H("W2", "W3", given="W1") - H("W2", "W3", given=("H", "W1"))
+surplus_is_gain = Claim(
+    id="S4.a",
+    says="the surplus is what the best drafter gains in NLL by seeing the hidden state beside the token",
+    about=four,
+    holds=Equal(gain, surplus),
+    source=Source("lmlaws", "beside (4.2)"),
+    worked=Worked(LATER_XOR, "log(2)"),
+    twins=(
+        Twin("the token unseen by both", Equal(later - H("W2", "W3", given="H"), surplus)),
+        Twin("the token unseen by one", Equal(later - H("W2", "W3", given=("H", "W1")), surplus)),
+    ),
+)
+later_drafter = kernel("d", W1, (W2, W3))
+a, b, c = Letter("a", W1), Letter("b", W2), Letter("c", W3)
+triples = four >> discard(S) @ id((W1, W2, W3))
+spent = -Sum(a, Sum(b, Sum(c, entry(triples, (), (a, b, c)) * log(entry(later_drafter, (a,), (b, c))))))
+best_drafter = Claim(
+    id="S4.b",
+    says="no drafter that sees the token has a smaller NLL than H(later tokens given the token)",
+    about=four,
+    holds=LessEq(H("W2", "W3", given="W1"), spent),
+    source=Source("cover2006", "Theorem 5.4.3"),
+    tight={**LATER_XOR, "d": [["1/4"] * 4]},
+    worked=Worked({**LATER_XOR, "d": [["1/2", "0", "1/4", "1/4"]]}, "2*log(2)"),
+    twins=(
+        Twin("reversed", LessEq(spent, H("W2", "W3", given="W1"))),
+        Twin("off by one percent", LessEq(Fraction(101, 100) * H("W2", "W3", given="W1"), spent)),
+    ),
+)
+drafted = triples >> id(W1) @ discard((W2, W3)) >> copy(W1) >> id(W1) @ later_drafter
+excess_of_drafter = Claim(
+    id="S4.d",
+    says="the NLL of a drafter that sees the token is H(later tokens given it) plus a KL divergence",
+    about=four,
+    holds=Equal(spent, H("W2", "W3", given="W1") + D("KL", triples, drafted)),
+    source=Source("cover2006", "Theorem 5.4.3"),
+    worked=Worked({**LATER_XOR, "d": [["1/2", "1/6", "1/6", "1/6"]]}, "log(2) + 3/4*log(3)"),
+    twins=(
+        Twin("the entropy unconditioned", Equal(spent, H("W2", "W3") + D("KL", triples, drafted))),
+        Twin("the divergence reversed", Equal(spent, H("W2", "W3", given="W1") + D("KL", drafted, triples))),
+    ),
+)
+factored = H("W2", given="W1") + H("W3", given="W1") - H("W2", given=("H", "W1")) - H("W3", given=("H", "W1"))
+factoring_drafter = Claim(
+    id="S4.c",
+    says="drafters that factor over the later tokens gain the surplus, too",
+    about=four,
+    holds=Equal(factored, surplus),
+    source=SEC41,
+    expects="refuted",
+    neighbour="S4.a",
+)
+
+W = objects("W")[0]
+mu, P = state("mu", X, role="contexts"), kernel("P", X, W, role="data")
+encoder = function("f", X, S, role="encoder")
+drawn = discard(X) >> (mu >> P)
+determined_by_surplus = Claim(
+    id="S5",
+    says="without a surplus a drafter with the data's law given the hidden state is accepted with the same "
+    "probability, one, in every world",
+    about=mu >> copy(X) >> (copy(X) >> id(X) @ encoder) @ P,
+    holds=Equal(1 - D("TV", P, drawn, over=mu), ONE),
+    given=(Equal(I("H", "W"), ZERO),),
+    source=SEC41,
+    expects="refuted",
+    neighbour="S6.a",
 )
