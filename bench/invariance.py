@@ -20,11 +20,23 @@ from lmlaws.checks.judge import Result, exact_engines, judge
 from lmlaws.checks.verdicts import Conditional, Proved, Verdict
 from lmlaws.theory.claims import Claim, Mend, Twin
 from lmlaws.theory.collect import catalogue, select
-from lmlaws.theory.expressions import Direction, Entropy, Head, Information, Letter, Point, Symbol, walk
+from lmlaws.theory.expressions import (
+    Array,
+    Direction,
+    Entropy,
+    Head,
+    Information,
+    Letter,
+    Point,
+    Points,
+    Symbol,
+    axes,
+    walk,
+)
 from lmlaws.theory.statements import Statement
 from lmlaws.theory.terms import Box, Object, wire_names
 
-NAMED = (Object, Letter, Box, Head, Point, Direction, Symbol)
+NAMED = (Object, Letter, Box, Head, Point, Points, Direction, Symbol, Array)
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,10 @@ class Renaming:
     @classmethod
     def of(cls, node: Any, *, reverse: bool) -> Renaming:
         """New names for all that a node names, in the alphabetical order of the old names or in the opposite one."""
-        old = sorted({part.name for part in walk(node) if isinstance(part, NAMED)}, reverse=reverse)
-        return cls({name: f"n{number:03d}" for number, name in enumerate(old)})
+        spaces = {axes(part).name: part.name for part in walk(node) if isinstance(part, Head)}
+        old = {part.name for part in walk(node) if isinstance(part, NAMED)} - set(spaces)
+        names = {name: f"n{number:03d}" for number, name in enumerate(sorted(old, reverse=reverse))}
+        return cls(names | {space: f"axes({names[head]})" for space, head in spaces.items()})
 
     def statement(self, statement: Statement) -> Statement:
         """The same statement under the new names."""

@@ -79,8 +79,8 @@ def test_nothing_keeps_its_name_and_the_names_come_back() -> None:
             for before, now in pairs:
                 assert not names(before) & names(now)
                 assert back.statement(now).canonical == before.canonical
-                order = sorted(set(renaming.names), key=renaming.names.__getitem__, reverse=reverse)
-                assert order == sorted(renaming.names)
+                own = {name for name in renaming.names if not name.startswith("axes(")}  # called after their heads
+                assert sorted(own, key=renaming.names.__getitem__, reverse=reverse) == sorted(own)
 
 
 def test_wires_of_one_object_keep_their_numbers() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 from lmlaws.theory.divergences import divergence_row
 from lmlaws.theory.expressions import (
@@ -197,6 +198,9 @@ def normal(expr: Expr, rewrites: dict[Direction, Expr]) -> Poly:
     if isinstance(expr, Pow):
         return rules.power(normal(expr.base, rewrites), expr.exponent)
     if isinstance(expr, Log) and isinstance(expr.of, Mul):  # factor by factor, so that p/(p p) need not be formed
+        powers = [(f.base, f.exponent) if isinstance(f, Pow) else (f, Fraction(1)) for f in expr.of.factors]
+        if {base for base, e in powers if e > 0} & {base for base, e in powers if e < 0}:
+            raise UnprovableError("the logarithm of a support")
         return total(normal(Log(factor), rewrites) for factor in expr.of.factors)
     if isinstance(expr, Log) and isinstance(expr.of, Pow) and expr.of.exponent:
         return normal(Log(expr.of.base), rewrites).scaled(expr.of.exponent)
