@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 
@@ -17,10 +18,10 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 audit: $(READY)  ## the whole catalogue on exact instances and trained models, with a report in out/
-	$(BIN)/lmlaws audit
+	$(BIN)/lmlaws audit --workers $(WORKERS)
 
 quick: $(READY)  ## the audit's short form: small models, fewer instances
-	$(BIN)/lmlaws audit --quick
+	$(BIN)/lmlaws audit --quick --workers $(WORKERS)
 
 study: $(READY)  ## claims that can only be measured, on models trained here, with intervals and nulls; writes out/study
 	$(BIN)/python -m lmlaws.study
