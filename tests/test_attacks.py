@@ -316,3 +316,11 @@ def test_a_log_of_a_sum_times_its_own_inverse_is_not_split(argument: Data) -> No
     data = identity(["Log", argument], add(mul(const(-2), ["Log", COMPOSITE]), *size))
     assert not accepted(data)
     assert accepted(identity(["Log", mul(COMPOSITE, COMPOSITE)], mul(const(2), ["Log", COMPOSITE])))  # what is split
+
+
+@pytest.mark.parametrize("inside", [["Exp"], []])
+def test_a_refusal_can_print_what_counts_as_a_number(inside: list[str]) -> None:
+    """A divergence or exponential that stands as a value of unknown size is shown as itself in the reason."""
+    logs = ["Add", [["Log", PX], ["Mul", [["Const", "-1"], ["Log", QX]]], KL]]
+    data = proof([*inside, logs] if inside else logs, KL, link())
+    assert all(answer.reason is not None for answer in answers(json.dumps(data), data["statement"]))

@@ -456,6 +456,7 @@ def test_a_draft_head_gives_a_bound_and_an_acceptance(folders: dict[str, Path], 
         assert low <= found[name]["mean"] <= high
         assert found[name]["control"] is not None
     assert 0 < found["acceptance"]["mean"] < 1
+    assert found["surplus.lower"]["certain"] <= found["surplus.lower"]["mean"]
     few = measured(folders["gpt2"], "a kernel", tmp_path, draft=0.01)["quantities"]["acceptance"]
     assert few["mean"] is None
     assert "0 full windows" in few["reason"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from lmlaws.numerics.models import LanguageModel, load
 from lmlaws.numerics.sources import MarkovSource
 from lmlaws.numerics.speculative import Run, accept, run
-from lmlaws.numerics.surplus import DraftHead, Surplus, draft, evaluate, plug_in, positions, train
+from lmlaws.numerics.surplus import DraftHead, Surplus, counted_pairs, draft, evaluate, plug_in, positions, train
 from lmlaws.numerics.training import source_of
 
 WINDOWS, STEPS = 160, 300
@@ -72,7 +72,9 @@ def test_the_gain_is_below_the_exact_surplus_and_above_nothing(drafted: Surplus,
     assert lower > 4 * noise  # the source has memory beyond one token, and the hidden state keeps it
     # the planted null: a drafter that does not see h has nothing but chance
     assert float(drafted.control.mean()) <= 4 * deviation(drafted.control, drafted.blind.window)
-    assert drafted.gain > 0
+    assert drafted.gain > 4 * deviation(drafted.gains, drafted.sighted.window)
+    # and another position's hidden state is worse than none
+    assert float((drafted.baseline - drafted.shuffled).mean()) < 0
 
 
 def test_first_order_chains_have_no_surplus(model: LanguageModel) -> None:
@@ -110,6 +112,17 @@ def test_quantities_agree_with_plain_ones(model: LanguageModel, source: MarkovSo
 def test_the_plug_in_is_the_entropy_of_the_pairs() -> None:
     first, second = torch.tensor([0, 0, 0, 1]), torch.tensor([1, 1, 2, 0])
     assert float(plug_in(first, second).mean()) == pytest.approx((3 * math.log(3) - 2 * math.log(2)) / 4)
+
+
+def test_counted_pairs_are_a_law(model: LanguageModel, source: MarkovSource) -> None:
+    """Over all second tokens the probabilities add up to one, also after a token that never came first."""
+    learn = positions(model, text(source, model)[:4])
+    seen = replace(learn, first=learn.first.clamp(max=2))
+    for first in range(4):
+        asked = replace(learn, first=torch.full((4,), first), second=torch.arange(4))
+        assert float((-counted_pairs(seen, asked, 4)).exp().sum()) == pytest.approx(1)
+    pairs = counted_pairs(learn, learn, 4)
+    assert float(plug_in(learn.first, learn.second).mean()) < float(pairs.mean()) < math.log(4)
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,8 @@ def _inner(node: Node, *loose: str) -> str:
 def expression(node: Node) -> str:
     """An expression in plain ASCII mathematics."""
     kind, first = node[:2]
+    if kind == "Symbol" and isinstance(first, tuple):  # a value of unknown size that stands for an expression
+        return expression(first)
     if kind in ("Const", "Symbol"):
         return str(first) if kind == "Const" else names([first])
     if kind == "Add":
