@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from lmlaws.numerics.backbones import LayersError, Widened, find_blocks, stopped_after, widened_linear
@@ -98,11 +98,15 @@ class LanguageModel:
         Raises:
             ModelError: the tokenizer cannot encode the text (it has a character the vocabulary lacks).
         """
+        ids: list[int] = self.encoding(text).ids
+        return ids
+
+    def encoding(self, text: str) -> Encoding:
+        """The tokens of a text with their places in it, without special tokens. Raises ModelError as `encode` does."""
         try:
-            ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+            return self.tokenizer.encode(text, add_special_tokens=False)
         except Exception as error:  # tokenizers raises the bare class, nothing narrower
             raise ModelError(f"{self.folder}: its tokenizer cannot encode the text: {error}") from error
-        return ids
 
     def ids_tensor(self, ids: Sequence[int] | Tensor) -> Tensor:
         """Token ids as int64, checked.

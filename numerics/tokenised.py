@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from lmlaws.numerics.models import LanguageModel, ModelError
+from lmlaws.numerics.models import LanguageModel
 from lmlaws.numerics.positions import Positions
 
 CONTEXT_SHOWN = 24
@@ -43,10 +43,7 @@ def tokenise(model: LanguageModel, text: str) -> Text:
     Raises:
         ModelError: the tokenizer cannot encode the text, or gives an id that the model lacks.
     """
-    try:
-        encoding = model.tokenizer.encode(text, add_special_tokens=False)
-    except Exception as error:  # tokenizers raises the bare class, nothing narrower
-        raise ModelError(f"{model.folder}: its tokenizer cannot encode the text: {error}") from error
+    encoding = model.encoding(text)
     ids = model.ids_tensor(encoding.ids)
     if is_byte_level(model.tokenizer):
         sizes = _byte_level_sizes(model.tokenizer, model.vocabulary)[ids.numpy()]

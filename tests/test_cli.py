@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.commandline import Cli
 
-from lmlaws.cli import app, main
+from lmlaws.cli import app
 from lmlaws.terminal import clean, plain_progress, table, wants_ascii
 from lmlaws.theory.collect import catalogue, select
 
@@ -25,22 +26,6 @@ REVERSED = "I(X;Y) <= I(X;Z) given X -> Y -> Z"
 ZHANG_YEUNG = "2*I(C;D) <= I(A;B) + I(A;C,D) + 3*I(C;D|A) + I(C;D|B)"
 BEYOND = f"{ZHANG_YEUNG} + I(E;F|G)"  # true, no consequence of Shannon's, and too wide for copies
 HEAVY = {"torch", "sympy", "scipy", "matplotlib", "rich", "jinja2", "transformers", "hypothesis", "z3"}
-
-
-class Cli:
-    """Runs the command line in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        out, err = self.capsys.readouterr()
-        assert "Traceback" not in out + err
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, err
 
 
 @pytest.fixture

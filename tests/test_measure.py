@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 from tests import plain
+from tests.commandline import Cli
 from tests.small_models import CONTEXT, KINDS, TEXT, folder
 
-from lmlaws.cli import main
 from lmlaws.numerics import job
 from lmlaws.numerics.bootstrap import Array, expanded_tail, interval, mean, resampled, student
 from lmlaws.numerics.distributed import Team
@@ -368,21 +368,6 @@ def test_records_are_the_positions_in_order(folders: dict[str, Path], tmp_path: 
 
 
 # --- the command ----------------------------------------------------------------------------------------------
-
-
-class Cli:
-    """The command line in this process, its cache in a folder of the test's."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        out, err = self.capsys.readouterr()
-        assert "Traceback" not in out + err
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, err
 
 
 @pytest.fixture

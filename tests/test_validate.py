@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from tests.commandline import Cli
 from tests.small_models import CONTEXT, TEXT, folder
 
 from lmlaws.checks.engine import Budget
 from lmlaws.checks.models import CONTEXTS, ModelEngine, sampled
 from lmlaws.checks.verdicts import Refuted
-from lmlaws.cli import main
 from lmlaws.numerics.models import load
 
 CLAIMS = """
@@ -47,21 +47,6 @@ wrong = Claim(
     source=notes,
 )
 """
-
-
-class Cli:
-    """The command line in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        out, err = self.capsys.readouterr()
-        assert "Traceback" not in out + err
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, err
 
 
 @pytest.fixture
