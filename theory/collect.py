@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
 import pkgutil
 import re
@@ -14,11 +15,28 @@ from types import ModuleType
 from . import laws
 from .claims import Claim
 
+GROUP = "lmlaws.claims"
+"""The entry points by which an installed package adds its claims: each names a module that defines some."""
+
 
 def catalogue() -> tuple[Claim, ...]:
-    """Every claim of the catalogue, in the order of their ids. Raises ValueError when an id comes twice."""
-    modules = [importlib.import_module(f"{laws.__name__}.{info.name}") for info in pkgutil.iter_modules(laws.__path__)]
-    return in_order(claim for module in modules for claim in claims_in(module))
+    """Every claim of the catalogue, in the order of their ids, those of installed packages included.
+
+    Raises ValueError when an id comes twice, ImportError naming the entry point whose module cannot be loaded.
+    """
+    return in_order(claim for module in modules() for claim in claims_in(module))
+
+
+def modules() -> Iterator[ModuleType]:
+    """The law files of the catalogue, then the modules that installed packages name."""
+    for info in pkgutil.iter_modules(laws.__path__):
+        yield importlib.import_module(f"{laws.__name__}.{info.name}")
+    for point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        try:
+            yield importlib.import_module(point.module)
+        except Exception as problem:
+            where = f"the entry point {point.name!r} of {point.dist.name if point.dist else 'an installed package'}"
+            raise ImportError(f"{where} ({GROUP}): {point.value}: {type(problem).__name__}: {problem}") from problem
 
 
 def claims_in(module: ModuleType) -> Iterator[Claim]:

@@ -26,9 +26,10 @@ HELP = """Claims about language models, stated once: proved with certificates, r
 First steps
   lmlaws prove 'I(X;Z) <= I(X;Y) given X -> Y -> Z'
   lmlaws eval 'I(X;Y)' --law joint.json
-  lmlaws audit           decide the whole catalogue, write a report
-  lmlaws explain C4      all about one claim
+  lmlaws audit               decide the whole catalogue, write a report
+  lmlaws explain C4          all about one claim
   lmlaws measure --model gpt2/ --text book.txt
+  lmlaws new my_claims.py    a claim file to start from
 
 \b
 Exit codes
@@ -52,6 +53,14 @@ SECONDS = 20.0
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for results, certificates and the report.")]
 
+Expect = Annotated[
+    Path | None,
+    typer.Option("--expect", metavar="FILE", help="Fail only where a verdict is not the one in FILE, earlier JSON."),
+]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML, a case a claim and twin.")
+]
+Page = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the report, an HTML file.")]
 ModelFolder = Annotated[Path, typer.Option("--model", metavar="DIR", help="The model's folder.")]
 TextFile = Annotated[Path, typer.Option("--text", metavar="FILE", help="A text, UTF-8.")]
 
@@ -158,20 +167,27 @@ def evaluate(
 def check(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Python files with claims, or folders.")],
     as_json: Json = False,
+    expect: Expect = None,
+    junit: Junit = None,
+    report: Page = None,
 ) -> int:
     """Judge claims of your own files.
 
     \b
     Examples
       lmlaws check my_claims.py
-      lmlaws check claims/ --json
+      lmlaws check claims/ --report claims.html
+      lmlaws check claims/ --json > verdicts.json
+      lmlaws check claims/ --expect verdicts.json --junit junit.xml
 
     The files are Python and run as your own code; every exact engine judges their claims. Exit 0 when all are as
-    expected, 1 when some are not, 2 when some are undecided.
+    expected, 1 when some are not, 2 when some are undecided. With --expect it is 1 where a verdict is not that of FILE
+    (what --json printed, or an audit's results.json), else 0; a claim that FILE has not must be as expected.
     """
     from .commands import audit as command
+    from .outcomes import Outcome
 
-    return command.check(paths, as_json=as_json)
+    return command.check(paths, Outcome.wanted(expect, junit), as_json=as_json, report=report)
 
 
 @app.command()
@@ -183,6 +199,8 @@ def audit(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Smaller models, fewer instances.")] = False,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Judge in N processes.")] = 1,
+    expect: Expect = None,
+    junit: Junit = None,
 ) -> int:
     """Judge the whole catalogue and write the report.
 
@@ -191,14 +209,17 @@ def audit(
       lmlaws audit
       lmlaws audit --quick --only C4 D5
       lmlaws audit --out /tmp/audit --workers 2
+      lmlaws audit --expect verdicts.json --junit junit.xml
 
     Every engine that can read a claim judges it. Writes results.json, certificates/ and report.html. Interrupted,
-    it goes on where it was. Exit 0 when all are as expected, 1 when some are not, 2 when some are undecided.
+    it goes on where it was. Exit 0 when all are as expected, 1 when some are not, 2 when some are undecided; with
+    --expect 1 where a verdict is not that of FILE (an earlier results.json), else 0.
     """
     from .commands import audit as command
+    from .outcomes import Outcome
 
     wanted = [part for text in (*(only or ()), *(ids or ())) for part in text.replace(",", " ").split()]
-    return command.audit(out, _known(wanted), quick=quick, workers=workers)
+    return command.audit(out, _known(wanted), Outcome.wanted(expect, junit), quick=quick, workers=workers)
 
 
 @app.command()
@@ -248,6 +269,8 @@ def validate(
     model: ModelFolder,
     text: TextFile,
     as_json: Json = False,
+    expect: Expect = None,
+    junit: Junit = None,
 ) -> int:
     """Judge claims of your own file, on exact instances and on a model.
 
@@ -260,11 +283,13 @@ def validate(
     hidden states at positions of the text. A violation beyond the rounding error's bound refutes, and is shown with its
     place in the text. Without a violation a claim holds on the model only if one of its twins falls at the same
     positions; else there is no power here. Exit 0 when all are as expected, 1 when some are not, 2 when some are
-    undecided or no position was tried; 65 for a bad claim file, model or text.
+    undecided or no position was tried; with --expect 1 where a verdict is not that of FILE (what --json printed), else
+    0, or 2 without a position; 65 for a bad claim file, model or text.
     """
     from .commands import validate as command
+    from .outcomes import Outcome
 
-    return command.validate(claim, model, text, as_json=as_json)
+    return command.validate(claim, model, text, Outcome.wanted(expect, junit), as_json=as_json)
 
 
 @app.command()
@@ -329,6 +354,44 @@ def list_claims(as_json: Json = False) -> int:
     from .commands import catalogue as command
 
     return command.list_claims(as_json=as_json)
+
+
+@app.command()
+def report(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Your claim files, if any.")] = None,
+    out: Out = Path("out"),
+) -> int:
+    """Write the report of an audit again.
+
+    \b
+    Examples
+      lmlaws report
+      lmlaws report --out /tmp/audit
+
+    Reads results.json in the folder and writes report.html beside it; judges nothing. Exit 0 when done, 65 where the
+    folder holds no results.
+    """
+    from .commands import report as command
+
+    return command.report(out, paths or [])
+
+
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("my_claims.py"),
+) -> int:
+    """Write a claim file to start from.
+
+    \b
+    Examples
+      lmlaws new
+      lmlaws new claims/entropy.py
+
+    Three claims with comments, ready for `lmlaws check FILE`. Exit 0 when written, 65 where there is a file already.
+    """
+    from .commands import new as command
+
+    return command.new(path)
 
 
 @app.command()

@@ -17,7 +17,8 @@ from ..checks.judge import exact_engines
 from ..checks.run import run
 from ..checks.store import Store
 from ..exits import INTERRUPTED, Reading
-from ..results import exit_code, findings, result_table, summary
+from ..outcomes import Outcome
+from ..results import findings, result_table, summary
 from ..terminal import Progress, clean, note, program, progress_shown, say
 from ..theory.claims import Claim
 from ..theory.collect import catalogue, from_path, in_order, select
@@ -36,7 +37,7 @@ class Counting:
         self.show(done, total, text)
 
 
-def audit(out: Path, only: Sequence[str], *, quick: bool, workers: int) -> int:
+def audit(out: Path, only: Sequence[str], outcome: Outcome, *, quick: bool, workers: int) -> int:
     """Judge the catalogue, print the table, write results, certificates and the report. Goes on where it was."""
     from ..checks.models import model_engines
     from ..report import render
@@ -55,9 +56,9 @@ def audit(out: Path, only: Sequence[str], *, quick: bool, workers: int) -> int:
     write_atomically(out / "results.json", text)
     write_atomically(out / "report.html", render(results, claims, __version__))
     again = f"{program()} audit --out {shlex.quote(str(out))}{' --quick' if quick else ''} --only {{id}}"
-    _print(results, claims, again, files=True)
+    _print(results, claims, again, outcome, files=True)
     say("", *_reading(out, claims, results))
-    return exit_code(results)
+    return outcome.code(results)
 
 
 def _interrupted(judging: Counting, claims: Sequence[Claim], kept: str) -> int:
@@ -76,7 +77,7 @@ def _reading(out: Path, claims: Sequence[Claim], results: Sequence[dict[str, Any
     return lines
 
 
-def check(paths: Sequence[Path], *, as_json: bool) -> int:
+def check(paths: Sequence[Path], outcome: Outcome, *, as_json: bool, report: Path | None) -> int:
     """Judge the claims of files and folders through the exact engines. Raises DataError naming a bad file."""
     claims = claims_of(paths)
     with progress_shown() as progress:
@@ -86,12 +87,19 @@ def check(paths: Sequence[Path], *, as_json: bool) -> int:
                 results = run(claims, exact_engines(), FULL, version=__version__, progress=judging)
         except KeyboardInterrupt:
             return _interrupted(judging, claims, "`lmlaws check` keeps nothing")
+    if report is not None:
+        from ..report import render
+
+        write_atomically(report, render(results, claims, __version__))
     if as_json:
         say(*map(json.dumps, results))
+        outcome.finish(results, {claim.id: claim for claim in claims})
     else:
-        _print(results, claims, f"{program()} check {' '.join(shlex.quote(str(path)) for path in paths)}", files=False)
-        say("", "Read on:", f"  {program()} check ... --json | less      counterexamples and certificates in full")
-    return exit_code(results)
+        again = f"{program()} check {shlex.join(map(str, paths))}"
+        _print(results, claims, again, outcome, files=False)
+        page = f"open {shlex.quote(str(report))}" if report else f"{again} --report claims.html"
+        say("", "Read on:", f"  {page}", f"  {again} --json | less")
+    return outcome.code(results)
 
 
 def claims_of(paths: Iterable[Path]) -> tuple[Claim, ...]:
@@ -106,12 +114,14 @@ def claims_of(paths: Iterable[Path]) -> tuple[Claim, ...]:
         return in_order(found)
 
 
-def _print(results: Sequence[dict[str, Any]], claims: Sequence[Claim], again: str, *, files: bool) -> None:
+def _print(
+    results: Sequence[dict[str, Any]], claims: Sequence[Claim], again: str, outcome: Outcome, *, files: bool
+) -> None:
     known = {claim.id: claim for claim in claims}
     say(*result_table(results, known, files=files), "", summary(results))
-    found = findings(results, known, again)
-    if found:
-        say("", *found)
+    for lines in (findings(results, known, again), outcome.finish(results, known)):
+        if lines:
+            say("", *lines)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from ..checks.judge import exact_engines
 from ..checks.run import run
 from ..checks.verdicts import Verdict
 from ..exits import DONE, INTERRUPTED, OPEN, DataError
-from ..results import exit_code, findings, result_table, summary
+from ..outcomes import Outcome
+from ..results import findings, result_table, summary
 from ..terminal import note, paragraph, program, progress_shown, say
 from ..theory.claims import Claim
 from ..theory.statements import Statement
@@ -29,7 +30,7 @@ MOST_PLACES = 3
 """Positions of one box that are shown to people; the JSON has all."""
 
 
-def validate(path: Path, folder: Path, text: Path, *, as_json: bool) -> int:
+def validate(path: Path, folder: Path, text: Path, outcome: Outcome, *, as_json: bool) -> int:
     """Judge the claims of a file on exact instances and on a model. Raises DataError naming the bad file."""
     claims = claims_of([path])
     model = model_engine(folder, text)
@@ -45,19 +46,20 @@ def validate(path: Path, folder: Path, text: Path, *, as_json: bool) -> int:
             return INTERRUPTED
     for claim, result in zip(claims, results):
         result["model"] = engine.said(claim)
+    known = {claim.id: claim for claim in claims}
+    changed = outcome.finish(results, known)
     if as_json:
         say(*map(json.dumps, results))
     else:
-        known = {claim.id: claim for claim in claims}
         again = shlex.join(["validate", str(path), "--model", str(folder), "--text", str(text)])
         say(*result_table(results, known, files=False), "", summary(results))
         found = findings(results, known, f"{program()} {again}")
         told = [line for result in results for line in on_model(result["id"], result["model"])]
-        say("", *told, *([""] if found else []), *found)
+        say("", *told, *([""] if found else []), *found, *([""] if changed else []), *changed)
     tried = len(model.sampled.hidden)
     if not tried:
         note(f"lmlaws: {text}: 0 positions tried: a text of at least 2 tokens is needed")
-    code = exit_code(results)
+    code = outcome.code(results)
     return OPEN if code == DONE and not tried else code
 
 

@@ -6,8 +6,6 @@ are written out before that.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,8 @@ from ..checks.store import certificate_name, file_stem, proofs
 from ..evidence_text import instance_tables, proof_lines
 from ..results import evidence_text, summary
 from ..terminal import clean
-from ..theory import laws
 from ..theory.claims import Claim
-from ..theory.collect import claims_in
+from ..theory.collect import claims_in, modules
 
 EXPECTED = {True: "as expected", False: "NOT as expected", None: "not decided"}
 OTHERS = "Claims"
@@ -48,10 +45,9 @@ def render(results: Sequence[Mapping[str, Any]], claims: Sequence[Claim], versio
 
 def family_titles() -> dict[str, str]:
     """The family of each claim of the catalogue: the first line of its law file."""
-    modules = [importlib.import_module(f"{laws.__name__}.{info.name}") for info in pkgutil.iter_modules(laws.__path__)]
     return {
         claim.id: (module.__doc__ or module.__name__).strip().splitlines()[0].rstrip(".")
-        for module in modules
+        for module in modules()
         for claim in claims_in(module)
     }
 
