@@ -7,7 +7,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.ready
 
-.PHONY: audit quick study test lint bench agreement soundness invariance clean help
+.PHONY: audit quick study test browser-test docs lint bench agreement soundness invariance clean help
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,14 @@ study: $(READY)  ## claims that can only be measured, on models trained here, wi
 
 test: $(READY)  ## the tests, on all cores
 	$(BIN)/python -m pytest -n auto --dist loadscope
+
+browser-test: $(READY)  ## the report in a real browser: needs Chromium on the path (Debian: apt-get install chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m pytest tests/browser
+
+docs: $(READY)  ## the documentation as a site, in out/docs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs out/docs
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

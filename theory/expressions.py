@@ -311,22 +311,36 @@ class DivergenceOf(Expr):
 
 @dataclass(frozen=True)
 class Equal:
-    """Both sides are equal: two expressions, or two terms as morphisms."""
+    """Both sides are equal: two expressions, or two terms as morphisms. A side may be given as a number."""
 
     left: Expr | Term
     right: Expr | Term
 
+    def __post_init__(self) -> None:
+        _number_sides(self)
+
 
 @dataclass(frozen=True)
 class LessEq:
-    """The left side is at most the right side."""
+    """The left side is at most the right side. A side may be given as a number."""
 
     left: Expr
     right: Expr
 
+    def __post_init__(self) -> None:
+        _number_sides(self)
+
 
 Relation: TypeAlias = "Equal | LessEq"
 ZERO, ONE = Const(Fraction(0)), Const(Fraction(1))
+
+
+def _number_sides(relation: Equal | LessEq) -> None:
+    """Write sides that are numbers as constants."""
+    for name in ("left", "right"):
+        side: object = getattr(relation, name)
+        if isinstance(side, int | Fraction) and not isinstance(side, bool):
+            object.__setattr__(relation, name, Const(Fraction(side)))
 
 
 def as_expr(value: Expr | Number) -> Expr:
