@@ -188,6 +188,7 @@ def _defect(path: Path) -> str | None:
     if not path.exists():
         return None
     database = sqlite3.connect(path, timeout=BUSY_SECONDS)
+    database.text_factory = bytes  # a damaged schema need not be text
     try:
         health = database.execute("PRAGMA quick_check").fetchone()[0]
         mark = database.execute("PRAGMA application_id").fetchone()[0]
@@ -196,11 +197,13 @@ def _defect(path: Path) -> str | None:
         if _number(problem) in _DAMAGED:
             return f"not a readable results database ({problem})"
         raise
+    except UnicodeDecodeError:  # SQLite's complaint quotes what is damaged
+        return "a damaged results database (its names are not text)"
     finally:
         database.close()
-    if health != "ok":
-        return f"a damaged results database ({health})"
-    ours = mark == APPLICATION_ID and tables == [(_TABLE.replace("IF NOT EXISTS ", ""),)]
+    if health != b"ok":
+        return f"a damaged results database ({health.decode(errors='backslashreplace')})"
+    ours = mark == APPLICATION_ID and tables == [(_TABLE.replace("IF NOT EXISTS ", "").encode(),)]
     return None if ours or not tables else "a database, but not one of lmlaws' results"
 
 

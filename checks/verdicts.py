@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
+from lmlaws.theory.display import Shown
 from lmlaws.theory.statements import Statement
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Shown):
     """What was found, by which engine, in how many seconds."""
 
     engine: str

@@ -24,6 +24,7 @@ from torch.linalg import vecdot
 from lmlaws.numerics.bounded import UNIT
 from lmlaws.numerics.statistics import Statistics
 from lmlaws.numerics.tiles import COLUMNS, MASKED, UNIT32, LinearHead
+from lmlaws.theory.display import Shown
 
 TILE = 2**19
 """Elements of the largest tile that is built: 4 MiB in float64."""
@@ -187,7 +188,7 @@ def mean_metric_error(head: LinearHead, statistics: Statistics, length: float) -
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
+class Spectrum(Shown):
     """Eigenvalues (d,) of a metric, descending, eigenvectors as columns (d, d), and a bound on the summed errors."""
 
     eigenvalues: Tensor

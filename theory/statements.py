@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from .display import Shown
 from .expressions import (
     Array,
     At,
@@ -67,7 +68,7 @@ def canonical_json(data: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Statement:
+class Statement(Shown):
     """`holds` for every interpretation of its boxes, heads, points and free letters that satisfies `given`.
 
     `about` is the state whose wires the quantities H and I speak of. Raises CompositionError (a TypeError) or

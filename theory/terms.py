@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from .display import Shown
+
 
 @dataclass(frozen=True)
 class Object:
@@ -69,7 +71,7 @@ class Variable:
         return self.name
 
 
-class Term:
+class Term(Shown):
     """A morphism of the free Markov category, `dom -> cod`. Subclasses are frozen data; build them with functions."""
 
     @property

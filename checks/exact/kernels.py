@@ -22,11 +22,12 @@ from flint import fmpq, fmpq_mat
 
 from lmlaws.checks.exact.finite import FinSet, Keep, Sizes, fits, numbering, positions, show, sizes_of
 from lmlaws.checks.exact.numbers import Rational, to_fmpq
+from lmlaws.theory.display import Shown
 
 __all__ = ["FinSet", "Kernel", "Sizes", "State"]
 
 
-class Kernel:
+class Kernel(Shown):
     """A stochastic matrix with rational entries, from `dom` to `cod`; immutable, and `==` is exact.
 
     `k >> h` runs k, then h; `k @ h` runs both side by side (binds tighter). Entries are ints, Fractions or texts such

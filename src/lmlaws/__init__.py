@@ -8,6 +8,7 @@ Public names are loaded when they are first used, so that importing the package 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,20 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [*_MODULE_OF]
+
+
+def _notebook(function: str) -> Callable[[Any], str]:
+    """A function of lmlaws.notebook, loaded when a notebook first shows such a value."""
+
+    def render(value: Any) -> str:
+        html: str = getattr(import_module(f"{__name__}.notebook"), function)(value)
+        return html
+
+    return render
+
+
+RENDERERS = {kind: _notebook(kind.lower()) for kind in ("Term", "Statement", "Verdict", "Kernel", "Spectrum")}
+"""What shows a value in a notebook, by the name of its class; theory.display looks here."""
 
 
 def __getattr__(name: str) -> Any:
