@@ -398,6 +398,29 @@ def sum_over(letters: tuple[Letter, ...], body: Expr) -> Expr:
     return body
 
 
+def fraction(product: Mul) -> tuple[Fraction, list[Expr], list[Expr]]:
+    """A product as one writes it: the number in front, the factors above the bar, and those below it."""
+    number, factors = Fraction(1), product.factors
+    if isinstance(factors[0], Const):
+        number, factors = factors[0].value, factors[1:]
+    above = [f for f in factors if not (isinstance(f, Pow) and f.exponent < 0)]
+    below = [
+        Pow(f.base, -f.exponent) if f.exponent != -1 else f.base
+        for f in factors
+        if isinstance(f, Pow) and f.exponent < 0
+    ]
+    return number, above, below
+
+
+def opened(total: Sum) -> tuple[list[Letter], Expr]:
+    """The letters of sums inside one another, the outermost first, and what is summed."""
+    letters, body = [total.letter], total.body
+    while isinstance(body, Sum):
+        letters.append(body.letter)
+        body = body.body
+    return letters, body
+
+
 def children(node: object) -> Iterator[Any]:
     """The parts of a node, in field order; tuples are opened."""
     if is_dataclass(node):

@@ -44,6 +44,8 @@ from .expressions import (
     Sum,
     Symbol,
     Vector,
+    fraction,
+    opened,
     walk,
 )
 from .lawforms import say
@@ -218,10 +220,7 @@ def _piece(expr: Expr) -> _Piece:
     if isinstance(expr, Pow):
         return _power(expr)
     if isinstance(expr, Sum):
-        letters, body = [expr.letter], expr.body
-        while isinstance(body, Sum):
-            letters.append(body.letter)
-            body = body.body
+        letters, body = opened(expr)
         name = _letters(letters)
         return f"sum_{name if len(letters) == 1 else '{' + name + '}'} {_tight(body, _PRODUCT)}", _PREFIX
     if isinstance(expr, Derivative):
@@ -244,16 +243,7 @@ def _signed(expr: Expr) -> tuple[bool, str]:
         return expr.value < 0, str(abs(expr.value))
     if not isinstance(expr, Mul):
         return False, _tight(expr, _PRODUCT)
-    factors = list(expr.factors)
-    number = factors[0].value if isinstance(factors[0], Const) else Fraction(1)
-    if isinstance(factors[0], Const):
-        factors = factors[1:]
-    above = [f for f in factors if not (isinstance(f, Pow) and f.exponent < 0)]
-    below = [
-        Pow(f.base, -f.exponent) if f.exponent != -1 else f.base
-        for f in factors
-        if isinstance(f, Pow) and f.exponent < 0
-    ]
+    number, above, below = fraction(expr)
     pieces = [str(abs(number))] if abs(number) != 1 or not above else []
     # a prefix such as sum_w reaches as far as it can, so only the last factor may stand without brackets
     last = above[-1] if above and not below else None

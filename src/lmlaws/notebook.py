@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from .evidence_text import instance_tables
+from .evidence_text import MOST_MENDS, instance_tables
 from .report import MARKS
-from .report.diagrams import diagram
+from .report.diagrams import STYLE, diagram
 from .report.mathml import mathml
 from .terminal import clean
 from .theory.statements import Statement
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from .checks.exact.kernels import Kernel
     from .checks.verdicts import Verdict
 
-STROKES = (
-    "<style>svg.diagram path,svg.diagram rect{fill:none;stroke:currentColor;stroke-width:1.3}"
-    "svg.diagram circle,svg.diagram text{fill:currentColor}svg.diagram text{font:13px monospace}</style>"
-)
+STROKES = f"<style>{STYLE}</style>"
 MOST_ROWS = 20
 """How many rows of a table are shown."""
 
@@ -61,7 +58,7 @@ def verdict(shown: Verdict) -> str:
         parts += [_table(title, heads, rows) for title, heads, rows in instance_tables(example)]
         sides = [[side, str(example[side])] for side in ("left", "right") if side in example]
         parts += [_table("both sides there", ["side", "exactly"], sides)] if sides else []
-    parts += [f"<p>It holds if {_text(mend['hypothesis'])}.</p>" for mend in evidence.get("mends", ())[:6]]
+    parts += [f"<p>It holds if {_text(mend['hypothesis'])}.</p>" for mend in evidence.get("mends", ())[:MOST_MENDS]]
     if not (example or evidence.get("rests_on")) and shown.summary():
         parts.append(f"<p>{_text(shown.summary())}</p>")
     return f"<div>{''.join(parts)}</div>"

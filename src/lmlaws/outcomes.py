@@ -10,7 +10,7 @@ from typing import Any
 
 from .checks.evidence import write_atomically
 from .exits import DONE, NO, DataError, Reading
-from .results import Results, exit_code
+from .results import Results, exit_code, why
 from .terminal import clean, paragraph
 from .theory.claims import Claim
 
@@ -38,32 +38,29 @@ class Outcome:
         """The exit code: as the contract has it, or with `expect` 1 where a verdict changed and 0 where none did."""
         if self.expect is None:
             return exit_code(results)
-        return NO if any(self.problem(result) for result in results) else DONE
+        return NO if any(map(self.fails, results)) else DONE
 
-    def problem(self, result: Mapping[str, Any]) -> str | None:
-        """What is wrong with a result, in a line; None where it is as it was, or as expected where it is new."""
-        verdict, was = result["verdict"], self.before.get(result["id"])
-        if was is not None:
-            return None if verdict == was else f"{verdict}, was {was}"
-        if result["as_expected"]:
-            return None
-        standing = [
-            f"twin {twin['name']!r} is {twin['verdict']}" for twin in result["twins"] if twin["verdict"] != "refuted"
-        ]
-        words = "; ".join([f"undecided: {result['reason']}" if verdict == "undecided" else verdict, *standing])
-        return f"{words}, where its author says otherwise" if result["as_expected"] is False else words
+    def fails(self, result: Mapping[str, Any]) -> bool:
+        """Whether a verdict changed, or is not as expected where there was none before."""
+        was = self.before.get(result["id"])
+        return not result["as_expected"] if was is None else bool(result["verdict"] != was)
+
+    def problem(self, result: Mapping[str, Any], claim: Claim) -> str:
+        """What is wrong with a result that fails, in a line."""
+        was = self.before.get(result["id"])
+        return "; ".join(why(result, claim)) if was is None else f"{result['verdict']}, was {was}"
 
     def finish(self, results: Results, claims: Mapping[str, Claim]) -> list[str]:
         """Write the XML that is asked for; what changed, as lines."""
         if self.junit is not None:
             write_atomically(self.junit, junit(results, claims, self))
-        return list(self._changes(results)) if self.expect is not None else []
+        return list(self._changes(results, claims)) if self.expect is not None else []
 
-    def _changes(self, results: Results) -> Iterator[str]:
+    def _changes(self, results: Results, claims: Mapping[str, Claim]) -> Iterator[str]:
         name = clean(str(self.expect))
-        changed = [(result["id"], problem) for result in results if (problem := self.problem(result))]
-        for identifier, problem in changed:
-            yield from paragraph(f"{identifier}: {problem}", first="")
+        changed = [result for result in results if self.fails(result)]
+        for result in changed:
+            yield from paragraph(f"{result['id']}: {self.problem(result, claims[result['id']])}", first="")
         gone = self.before.keys() - {result["id"] for result in results}
         yield from paragraph(
             f"{len(changed)} of {len(results)} verdicts are not those of {name}"
@@ -99,8 +96,8 @@ def junit(results: Results, claims: Mapping[str, Claim], outcome: Outcome) -> st
         claim = claims[result["id"]]
         case = SubElement(suite, "testcase", classname="lmlaws", name=_xml(claim.id), time=f"{result['seconds']:.3f}")
         _properties(case, _facts(result))
-        problem = outcome.problem(result)
-        if problem:
+        if outcome.fails(result):
+            problem = outcome.problem(result, claim)
             failed = SubElement(case, "failure", message=_xml(problem), type=_xml(result["verdict"]))
             failed.text = _xml(f"{claim.says}\n{claim.source}\n{claim.statement}\n{problem}")
         for twin in result["twins"]:

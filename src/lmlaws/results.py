@@ -78,19 +78,20 @@ def findings(results: Results, claims: Mapping[str, Claim], replay: str) -> list
         if result["as_expected"]:
             continue
         word = "undecided" if result["as_expected"] is None else "NOT as expected"
-        lines += paragraph(f"{result['id']} is {word}: {'; '.join(_why(result, claims[result['id']]))}", first="")
+        lines += paragraph(f"{result['id']} is {word}: {'; '.join(why(result, claims[result['id']]))}", first="")
         lines += paragraph(f"again: {replay.format(id=result['id'])}")
     return lines
 
 
-def _why(result: Mapping[str, Any], claim: Claim) -> list[str]:
-    why = []
+def why(result: Mapping[str, Any], claim: Claim) -> list[str]:
+    """The reasons for which a result is not as expected, or not decided."""
+    reasons = []
     if result["verdict"] == "undecided":
-        why.append(result["reason"])
+        reasons.append(result["reason"])
     elif result["as_expected"] is False:
-        why.append(f"{result['verdict']}, where its author says {claim.expects}")
-    why += [f"its twin {t['name']!r} is {t['verdict']}" for t in result["twins"] if t["verdict"] != "refuted"]
-    return why
+        reasons.append(f"{result['verdict']}, where its author says {claim.expects}")
+    reasons += [f"its twin {t['name']!r} is {t['verdict']}" for t in result["twins"] if t["verdict"] != "refuted"]
+    return reasons
 
 
 def summary(results: Results) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,7 +56,8 @@ def audit(out: Path, only: Sequence[str], outcome: Outcome, *, quick: bool, work
     write_atomically(out / "results.json", text)
     write_atomically(out / "report.html", render(results, claims, __version__))
     again = f"{program()} audit --out {shlex.quote(str(out))}{' --quick' if quick else ''} --only {{id}}"
-    _print(results, claims, again, outcome, files=True)
+    known = {claim.id: claim for claim in claims}
+    _print(results, known, again, outcome.finish(results, known), files=True)
     say("", *_reading(out, claims, results))
     return outcome.code(results)
 
@@ -91,12 +92,13 @@ def check(paths: Sequence[Path], outcome: Outcome, *, as_json: bool, report: Pat
         from ..report import render
 
         write_atomically(report, render(results, claims, __version__))
+    known = {claim.id: claim for claim in claims}
+    changed = outcome.finish(results, known)
     if as_json:
         say(*map(json.dumps, results))
-        outcome.finish(results, {claim.id: claim for claim in claims})
     else:
         again = f"{program()} check {shlex.join(map(str, paths))}"
-        _print(results, claims, again, outcome, files=False)
+        _print(results, known, again, changed, files=False)
         page = f"open {shlex.quote(str(report))}" if report else f"{again} --report claims.html"
         say("", "Read on:", f"  {page}", f"  {again} --json | less")
     return outcome.code(results)
@@ -115,11 +117,10 @@ def claims_of(paths: Iterable[Path]) -> tuple[Claim, ...]:
 
 
 def _print(
-    results: Sequence[dict[str, Any]], claims: Sequence[Claim], again: str, outcome: Outcome, *, files: bool
+    results: Sequence[dict[str, Any]], known: Mapping[str, Claim], again: str, changed: Sequence[str], *, files: bool
 ) -> None:
-    known = {claim.id: claim for claim in claims}
     say(*result_table(results, known, files=files), "", summary(results))
-    for lines in (findings(results, known, again), outcome.finish(results, known)):
+    for lines in (findings(results, known, again), changed):
         if lines:
             say("", *lines)
 

@@ -26,14 +26,13 @@ def report(out: Path, paths: Sequence[Path]) -> int:
     path = out / "results.json"
     if not path.is_file():
         raise DataError(f"{path}: no such file; `{program()} audit --out {shlex.quote(str(out))}` writes it")
-    known = {(claim.id, claim.statement.hash): claim for claim in claims_of(paths)} if paths else {}
-    known |= {(claim.id, claim.statement.hash): claim for claim in catalogue()}
+    known = {(claim.id, claim.statement.hash): claim for claim in (*claims_of(paths), *catalogue())}
     with Reading(str(path)):
         results = json.loads(path.read_text("utf-8"))["results"]
         kept = [result for result in results if (result["id"], result["hash"]) in known]
         page = render(kept, [known[result["id"], result["hash"]] for result in kept], __version__)
     write_atomically(out / "report.html", page)
-    gone = [result["id"] for result in results if result not in kept]
+    gone = [result["id"] for result in results if (result["id"], result["hash"]) not in known]
     if gone:
         note(*paragraph(f"lmlaws: left out, changed or gone since: {', '.join(gone)}", first=""))
     say(summary(kept), "", "Read on:", f"  open {shlex.quote(str(out / 'report.html'))}")

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..checks.store import certificate_name, file_stem, proofs
-from ..evidence_text import instance_tables, proof_lines
+from ..evidence_text import MOST_MENDS, instance_tables, proof_lines
 from ..results import evidence_text, summary
 from ..terminal import clean
 from ..theory.claims import Claim
@@ -23,7 +23,7 @@ from ..theory.collect import claims_in, modules
 from ..theory.programs import normal_form
 from ..theory.statements import Statement
 from ..theory.terms import Box, Term
-from .diagrams import diagram
+from .diagrams import STYLE, diagram
 from .graph import graph
 from .mathml import mathml
 
@@ -72,7 +72,7 @@ def render(results: Sequence[Mapping[str, Any]], claims: Sequence[Claim], versio
             meanings=MEANINGS,
             marks=MARKS,
             graph=Markup(graph(families)),
-            style=Markup((folder / "page.css").read_text("utf-8").strip()),
+            style=Markup((folder / "page.css").read_text("utf-8") + STYLE),
             script=Markup(script),
             script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
             version=version,
@@ -110,8 +110,9 @@ def _entry(result: dict[str, Any], claim: Claim, known: Mapping[str, Claim]) -> 
         "evidence_text": evidence_text(result),
         "example": _example(result),
         "normal_forms": _normal_forms(claim.statement) if result["verdict"] in ("refuted", "conditional") else [],
-        "mends_shown": [f"It holds if {m['hypothesis']}: {m['statement']}" for m in result.get("mends", ())[:6]],
-        "plots": [],
+        "mends_shown": [
+            f"It holds if {m['hypothesis']}: {m['statement']}" for m in result.get("mends", ())[:MOST_MENDS]
+        ],
         "proofs": list(_proofs(claim, result)),
         "engines_told": "; ".join(f"{engine['engine']}: {engine['verdict']}" for engine in result["engines"])
         or "no engine",

@@ -21,6 +21,10 @@ LETTER = 7.8
 """The width of a letter in a box's name, at the size that the page gives it."""
 GAP = 18.0
 """The room for wires between two parts of a sequence."""
+STYLE = """svg.diagram path, svg.diagram rect { fill: none; stroke: currentColor; stroke-width: 1.3; }
+svg.diagram circle { fill: currentColor; }
+svg.diagram text { font: 13px ui-monospace, monospace; fill: currentColor; }"""
+"""What a page that shows diagrams needs in its style sheet."""
 MOST = 400
 """Terms with more parts than this are not drawn: nobody would see anything."""
 

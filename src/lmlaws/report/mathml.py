@@ -40,6 +40,8 @@ from ..theory.expressions import (
     Sum,
     Symbol,
     Vector,
+    fraction,
+    opened,
 )
 from ..theory.statements import Statement, free
 from ..theory.terms import Box, Copy, Discard, Id, Par, Seq, Swap, Term, Type
@@ -158,10 +160,7 @@ def _piece(expr: Expr) -> tuple[str, int]:
     if isinstance(expr, Pow):
         return _power(expr)
     if isinstance(expr, Sum):
-        letters, body = [expr.letter], expr.body
-        while isinstance(body, Sum):
-            letters.append(body.letter)
-            body = body.body
+        letters, body = opened(expr)
         return _row(
             f"<munder><mo>∑</mo>{_row(_commas(map(_letter, letters)))}</munder>", _tight(body, _PRODUCT)
         ), _PRODUCT
@@ -176,15 +175,7 @@ def _signed(expr: Expr) -> tuple[bool, str]:
         return expr.value < 0, _number(abs(expr.value))
     if not isinstance(expr, Mul):
         return False, _tight(expr, _PRODUCT)
-    number = Fraction(1)
-    above, below = [], []
-    for factor in expr.factors:
-        if isinstance(factor, Const):
-            number *= factor.value
-        elif isinstance(factor, Pow) and factor.exponent < 0:
-            below.append(factor.base if factor.exponent == -1 else Pow(factor.base, -factor.exponent))
-        else:
-            above.append(factor)
+    number, above, below = fraction(expr)
     size = abs(number)
     if below:
         top = ([f"<mn>{size.numerator}</mn>"] if size.numerator != 1 or not above else []) + _factors(above)
